@@ -1,0 +1,259 @@
+/**
+ * The ledger's tables. States are timestamps tied together by CHECKs, so that the database forbids what the code must
+ * not do; every index is named for the query that it serves, and those for unfinished work are partial, so that
+ * millions of finished rows cost the relay nothing.
+ */
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  char,
+  check,
+  customType,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
+
+const bytea = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => 'bytea' });
+const instant = (name: string) => timestamp(name, { withTimezone: true });
+const createdAt = () => instant('created_at').notNull().defaultNow();
+
+/**
+ * Why a message is dead: the closed list. Only these codes (and the provider's documented error names) leave the
+ * ledger; free text never does.
+ */
+export const DEAD_REASONS = [
+  'attempts_exhausted', // every attempt ended without an acceptance
+  'refused', // the provider refused this letter for good
+  'outcome_unknown', // it may have been accepted, and repeating is no longer safe
+  'poison', // ten times, running alone, it took its process down
+  'not_enqueueable', // Redis refused this one job five times while it took others
+  'order_missing', // the order it speaks of is gone
+  'customer_missing', // the customer it is for is gone
+  'letter_missing', // the frozen letter's text has been purged
+  'unrenderable', // no letter could be made from its facts
+  'job_failed', // its job failed by BullMQ's own hand
+] as const;
+export type DeadReason = (typeof DEAD_REASONS)[number];
+
+/** An amount of money in minor units: never negative, and exact as a JSON number. */
+const amountCheck = (name: string, column: string) =>
+  check(name, sql.raw(`${column} between 0 and 9007199254740991`));
+
+export const customers = pgTable('customers', {
+  id: uuid('id').primaryKey(),
+  email: text('email').notNull(),
+  name: text('name').notNull(),
+  createdAt: createdAt(),
+});
+
+export const orders = pgTable(
+  'orders',
+  {
+    id: uuid('id').primaryKey(),
+    customerId: uuid('customer_id')
+      .notNull()
+      .references(() => customers.id),
+    status: text('status', { enum: ['CREATED', 'SHIPPED', 'CANCELLED'] }).notNull(),
+    currency: char('currency', { length: 3 }).notNull(),
+    total: bigint('total', { mode: 'bigint' }).notNull(),
+    createdAt: createdAt(),
+    shippedAt: instant('shipped_at'),
+    cancelledAt: instant('cancelled_at'),
+  },
+  (t) => [
+    index('orders_of_customer').on(t.customerId, t.id),
+    index('orders_by_status').on(t.status, t.id),
+    check('orders_status_known', sql`status in ('CREATED', 'SHIPPED', 'CANCELLED')`),
+    check('orders_shipped_when_shipped', sql`(status = 'SHIPPED') = (shipped_at is not null)`),
+    check('orders_cancelled_when_cancelled', sql`(status = 'CANCELLED') = (cancelled_at is not null)`),
+    amountCheck('orders_total_exact', 'total'),
+  ],
+);
+
+export const orderItems = pgTable(
+  'order_items',
+  {
+    orderId: uuid('order_id')
+      .notNull()
+      .references(() => orders.id),
+    position: smallint('position').notNull(),
+    sku: text('sku').notNull(),
+    name: text('name').notNull(),
+    quantity: integer('quantity').notNull(),
+    unitPrice: bigint('unit_price', { mode: 'bigint' }).notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.orderId, t.position] }),
+    check('order_items_quantity_positive', sql`quantity between 1 and 1000000`),
+    amountCheck('order_items_unit_price_exact', 'unit_price'),
+  ],
+);
+
+/** What a message carries to whoever consumes it; the column `order_id` repeats its order for the ledger's own use. */
+export interface OutboxPayload {
+  readonly orderId: string;
+  readonly customerId: string;
+  /** Minor units of the order's currency. */
+  readonly orderTotal: number;
+  /** ISO 8601, UTC. */
+  readonly timestamp: string;
+}
+
+export const outbox = pgTable(
+  'outbox',
+  {
+    id: uuid('id').primaryKey(),
+    /** The order of enqueuing. Ids are made by several clocks and cannot serve as one. */
+    seq: bigint('seq', { mode: 'bigint' }).notNull().generatedAlwaysAsIdentity(),
+    type: text('type').notNull(),
+    orderId: uuid('order_id')
+      .notNull()
+      .references(() => orders.id),
+    payload: jsonb('payload').$type<OutboxPayload>().notNull(),
+    /** How often a person has put it back, plus one. The job's id is `<id>-<run>`. */
+    run: integer('run').notNull().default(1),
+    /** Starts since the last orderly end: what a kill leaves behind. */
+    starts: integer('starts').notNull().default(0),
+    /** Times that Redis refused this message while it took others. */
+    enqueueFailures: smallint('enqueue_failures').notNull().default(0),
+    createdAt: createdAt(),
+    enqueuedAt: instant('enqueued_at'),
+    sentAt: instant('sent_at'),
+    deadAt: instant('dead_at'),
+    deadReason: text('dead_reason', { enum: DEAD_REASONS }),
+    discardedAt: instant('discarded_at'),
+    /** When operations were told that it is dead; null again when it comes back to life. */
+    alertedAt: instant('alerted_at'),
+  },
+  (t) => [
+    index('outbox_staged').on(t.seq).where(sql`enqueued_at is null and sent_at is null and dead_at is null`),
+    index('outbox_enqueued')
+      .on(t.enqueuedAt, t.id)
+      .where(sql`enqueued_at is not null and sent_at is null and dead_at is null`),
+    index('outbox_dead').on(t.deadAt, t.id).where(sql`dead_at is not null and discarded_at is null`),
+    index('outbox_of_order').on(t.orderId),
+    check('outbox_sent_was_enqueued', sql`sent_at is null or enqueued_at is not null`),
+    check('outbox_dead_has_reason', sql`(dead_at is null) = (dead_reason is null)`),
+    check('outbox_sent_is_not_dead', sql`sent_at is null or dead_at is null`),
+    check('outbox_discarded_was_dead', sql`discarded_at is null or dead_at is not null`),
+    check('outbox_alerted_is_dead', sql`alerted_at is null or dead_at is not null`),
+    check('outbox_counts_positive', sql`run >= 1 and starts >= 0 and enqueue_failures >= 0`),
+    check(
+      'outbox_dead_reason_known',
+      sql.raw(`dead_reason in (${DEAD_REASONS.map((r) => `'${r}'`).join(', ')})`),
+    ),
+  ],
+);
+
+/**
+ * The frozen request of a message and its fate. Its id is the idempotency key that the provider sees. A message has
+ * one letter in force; replaced ones stay, because the provider may still report that it accepted them.
+ */
+export const notifications = pgTable(
+  'notifications',
+  {
+    id: uuid('id').primaryKey(),
+    messageId: uuid('message_id').notNull(),
+    recipient: text('recipient'),
+    /** The exact text of the request's body; null once purged. */
+    body: text('body'),
+    /** Base URL and account of the first attempt: the only place where the key counts. */
+    account: text('account').notNull(),
+    /** Calls opened so far; also the token by which only the latest of them puts back `first_unknown_at`. */
+    attempts: integer('attempts').notNull(),
+    createdAt: createdAt(),
+    firstUnknownAt: instant('first_unknown_at'),
+    /** The last answer's code, and the provider's own words, which never leave the ledger. */
+    answer: text('answer'),
+    answerDetail: text('answer_detail'),
+    answeredAt: instant('answered_at'),
+    acceptedAt: instant('accepted_at'),
+    providerId: text('provider_id'),
+    replacedAt: instant('replaced_at'),
+  },
+  (t) => [
+    uniqueIndex('notifications_in_force').on(t.messageId).where(sql`replaced_at is null`),
+    index('notifications_replaced').on(t.messageId).where(sql`replaced_at is not null`),
+    check('notifications_accepted_has_id', sql`(accepted_at is null) = (provider_id is null)`),
+    check('notifications_answered_has_code', sql`(answered_at is null) = (answer is null)`),
+  ],
+);
+
+export const idempotencyKeys = pgTable(
+  'idempotency_keys',
+  {
+    /** The name of the API key that the request came with. */
+    client: text('client').notNull(),
+    route: text('route').notNull(),
+    keyHash: bytea('key_hash').notNull(),
+    /** SHA-256 of the canonical body. */
+    fingerprint: bytea('fingerprint').notNull(),
+    status: smallint('status').notNull(),
+    body: text('body').notNull(),
+    location: text('location'),
+    createdAt: createdAt(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.client, t.route, t.keyHash] }),
+    index('idempotency_keys_expired').on(t.createdAt),
+  ],
+);
+
+/** Who did what to which message: written in the statement of the act itself. */
+export const operatorActions = pgTable(
+  'operator_actions',
+  {
+    id: bigint('id', { mode: 'bigint' }).primaryKey().generatedAlwaysAsIdentity(),
+    operator: text('operator').notNull(),
+    action: text('action', { enum: ['retry', 'discard'] }).notNull(),
+    messageId: uuid('message_id').notNull(),
+    /** The run that was dead when the person acted. */
+    run: integer('run').notNull(),
+    note: text('note'),
+    at: instant('at').notNull().defaultNow(),
+  },
+  (t) => [
+    index('operator_actions_of_message').on(t.messageId),
+    check('operator_actions_known', sql`action in ('retry', 'discard')`),
+  ],
+);
+
+/** One row per alert that is firing or has fired; `dedup_key` names the incident, also across a kill. */
+export const alerts = pgTable('alerts', {
+  name: text('name').primaryKey(),
+  dedupKey: uuid('dedup_key').notNull(),
+  openedAt: instant('opened_at').notNull().defaultNow(),
+  notifiedAt: instant('notified_at'),
+  /** What the last delivered notice said, so that a change can be told from a reminder. */
+  notifiedCount: integer('notified_count').notNull().default(0),
+});
+
+/** While a row's `until` lies ahead, no notifier takes work. */
+export const holds = pgTable('holds', {
+  name: text('name').primaryKey(),
+  reason: text('reason').notNull(),
+  openedAt: instant('opened_at').notNull().defaultNow(),
+  until: instant('until').notNull(),
+  pauses: integer('pauses').notNull(),
+});
+
+/** Who may act alone, and until when by the database's clock. */
+export const leases = pgTable('leases', {
+  name: text('name').primaryKey(),
+  holder: uuid('holder').notNull(),
+  until: instant('until').notNull(),
+});
+
+/** The mark that this ledger left in each queue's Redis. Another mark there, or none, means that Redis lost its data. */
+export const epochs = pgTable('epochs', {
+  queue: text('queue').primaryKey(),
+  epoch: uuid('epoch').notNull(),
+});
