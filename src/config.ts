@@ -1,0 +1,263 @@
+/**
+ * The environment, read once: every variable with its meaning, default and bounds in one table; all faults are listed
+ * together, by name and never by value.
+ */
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Secret {
+  readonly name: string;
+  readonly secret: string;
+}
+
+export interface Config {
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  readonly host: string;
+  readonly port: number;
+  /** Base of links in alerts, without a slash at its end. */
+  readonly publicUrl: string;
+  readonly apiKeys: readonly Secret[];
+  /** Who may open the dashboard; nobody when absent. */
+  readonly admin: { readonly username: string; readonly password: string } | undefined;
+  readonly resendApiKey: string;
+  readonly resendBaseUrl: string;
+  /** Where idempotency keys count: changed when the provider's team changes, not when a key is rotated. */
+  readonly resendAccount: string;
+  readonly emailFrom: string;
+  readonly emailTimeoutMs: number;
+  /** Provider requests per second for the whole installation. */
+  readonly emailRatePerSecond: number;
+  readonly alertWebhookUrls: readonly string[];
+  /** The first attempt included. */
+  readonly notificationAttempts: number;
+  readonly notificationBackoffMs: number;
+  readonly notifierConcurrency: number;
+  readonly relayPollMs: number;
+  readonly relayBatch: number;
+  readonly reconcileAfterMs: number;
+  readonly reconcileIntervalMs: number;
+  readonly monitorIntervalMs: number;
+  readonly lockDurationMs: number;
+  readonly stalledIntervalMs: number;
+  readonly shutdownGraceMs: number;
+  readonly retentionDays: number;
+  readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+  readonly production: boolean;
+  /** Settings that are allowed and weaken a promise, in words. */
+  readonly warnings: readonly string[];
+}
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  /** One sentence per fault, naming its variable. */
+  readonly faults: readonly string[];
+  constructor(faults: readonly string[]) {
+    super(`the environment has ${faults.length} fault(s): ${faults.join('; ')}`);
+    this.faults = faults;
+  }
+}
+
+/** Turns a variable's text into its value, or throws an Error that says what is expected. */
+type Parse<T> = (text: string) => T;
+
+function integer(least: number, most = Number.MAX_SAFE_INTEGER): Parse<number> {
+  return (text) => {
+    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new Error(
+      `must be a whole number from ${least}${most < Number.MAX_SAFE_INTEGER ? ` to ${most}` : ''}`,
+    );
+  };
+}
+
+function oneOf<const T extends string>(...values: readonly T[]): Parse<T> {
+  return (text) => {
+    const value = values.find((candidate) => candidate === text);
+    if (value !== undefined) return value;
+    throw new Error(`must be one of ${values.join(', ')}`);
+  };
+}
+
+function url(...protocols: readonly string[]): Parse<string> {
+  return (text) => {
+    if (URL.canParse(text) && protocols.includes(new URL(text).protocol)) return text.replace(/\/+$/, '');
+    throw new Error(`must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`);
+  };
+}
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+/** Letters and alerts hold what is nobody else's business: unencrypted only to this machine. */
+const safeUrl: Parse<string> = (text) => {
+  const value = url('https:', 'http:')(text);
+  if (value.startsWith('https:') || LOOPBACK.test(new URL(value).hostname)) return value;
+  throw new Error('must begin with https:// (http:// only to this machine)');
+};
+
+function list<T>(parse: Parse<T>): Parse<readonly T[]> {
+  return (text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== '')
+      .map(parse);
+}
+
+const PRODUCTION_SECRET_LENGTH = 24;
+const PRODUCTION_PASSWORD_LENGTH = 16;
+
+function apiKey(production: boolean): Parse<Secret> {
+  const least = production ? PRODUCTION_SECRET_LENGTH : 1;
+  return (text) => {
+    const [, name, secret] = /^([\w.-]{1,64}):([\x21-\x7e]+)$/.exec(text) ?? [];
+    if (name && secret && secret.length >= least) return { name, secret };
+    throw new Error(
+      `must be name:secret pairs separated by commas, secrets of at least ${least} visible ASCII characters`,
+    );
+  };
+}
+
+function password(production: boolean): Parse<string> {
+  const least = production ? PRODUCTION_PASSWORD_LENGTH : 1;
+  return (text) => {
+    if (text.length >= least) return text;
+    throw new Error(`must have at least ${least} characters`);
+  };
+}
+
+function matching(pattern: RegExp, expected: string): Parse<string> {
+  return (text) => {
+    if (pattern.test(text)) return text;
+    throw new Error(`must be ${expected}`);
+  };
+}
+
+const ADDRESS = /^(?:[^<>\p{Cc}]+ )?<[^\s<>@]+@[^\s<>@]+>$|^[^\s<>@]+@[^\s<>@]+$/u;
+
+/** The name of every variable, and what the processes take when it is absent. An empty text means no default. */
+export const DEFAULTS = {
+  DATABASE_URL: '',
+  REDIS_URL: '',
+  PORT: '3000',
+  HOST: '',
+  PUBLIC_URL: '',
+  API_KEYS: '',
+  ADMIN_USERNAME: '',
+  ADMIN_PASSWORD: '',
+  RESEND_API_KEY: '',
+  RESEND_BASE_URL: 'https://api.resend.com',
+  RESEND_ACCOUNT: '',
+  EMAIL_FROM: '',
+  EMAIL_TIMEOUT_MS: '10000',
+  EMAIL_RATE_PER_SECOND: '5',
+  ALERT_WEBHOOK_URL: '',
+  NOTIFICATION_ATTEMPTS: '4',
+  NOTIFICATION_BACKOFF_MS: '60000',
+  NOTIFIER_CONCURRENCY: '50',
+  RELAY_POLL_MS: '1000',
+  RELAY_BATCH: '500',
+  RECONCILE_AFTER_MS: '60000',
+  RECONCILE_INTERVAL_MS: '10000',
+  MONITOR_INTERVAL_MS: '10000',
+  LOCK_DURATION_MS: '30000',
+  STALLED_INTERVAL_MS: '30000',
+  SHUTDOWN_GRACE_MS: '10000',
+  RETENTION_DAYS: '90',
+  LOG_LEVEL: 'info',
+  NODE_ENV: 'development',
+} as const;
+
+export type Variable = keyof typeof DEFAULTS;
+
+/**
+ * Reads and checks the environment.
+ * @param required the variables that this process cannot do without.
+ * @param environment for tests; everybody else means the process's own.
+ * @throws ConfigError with every fault.
+ */
+export function readConfig(required: readonly Variable[], environment: Environment = process.env): Config {
+  const faults: string[] = [];
+  const production = (environment.NODE_ENV ?? '') === 'production';
+
+  /** An empty variable counts as absent. A fault yields the fallback; it never reaches anyone, because we throw. */
+  function read<T, F>(name: Variable, parse: Parse<T>, fallback: F): T | F {
+    const text = environment[name] || DEFAULTS[name];
+    if (!text && required.includes(name)) faults.push(`${name} is required`);
+    if (!text) return fallback;
+    try {
+      return parse(text);
+    } catch (error) {
+      faults.push(`${name} ${(error as Error).message}`); // parsers throw nothing but Error
+      return fallback;
+    }
+  }
+  const number = (name: Variable, least: number, most?: number) => read(name, integer(least, most), 0);
+
+  const host = read(
+    'HOST',
+    matching(/^[\w.:-]+$/, 'a host name or an address'),
+    production ? '0.0.0.0' : '127.0.0.1',
+  );
+  const port = number('PORT', 1, 65535);
+  const username = read(
+    'ADMIN_USERNAME',
+    matching(/^[^:\p{Cc}]+$/u, 'without colons and control characters'),
+    '',
+  );
+  const adminPassword = read('ADMIN_PASSWORD', password(production), '');
+  const emailFrom = read('EMAIL_FROM', matching(ADDRESS, 'an address or Name <address>'), '');
+  const apiKeys = read('API_KEYS', list(apiKey(production)), []);
+  if (new Set(apiKeys.map(({ name }) => name)).size < apiKeys.length)
+    faults.push('API_KEYS names a key twice');
+
+  const config: Omit<Config, 'warnings'> = {
+    databaseUrl: read('DATABASE_URL', url('postgres:', 'postgresql:'), ''),
+    redisUrl: read('REDIS_URL', url('redis:', 'rediss:'), ''),
+    host,
+    port,
+    publicUrl: read('PUBLIC_URL', url('https:', 'http:'), `http://${host}:${port}`),
+    apiKeys,
+    admin: username && adminPassword ? { username, password: adminPassword } : undefined,
+    resendApiKey: read('RESEND_API_KEY', matching(/^[\x21-\x7e]+$/, 'visible ASCII characters'), ''),
+    resendBaseUrl: read('RESEND_BASE_URL', safeUrl, ''),
+    resendAccount: read('RESEND_ACCOUNT', matching(/^\S+$/, 'without spaces'), domainOf(emailFrom)),
+    emailFrom,
+    emailTimeoutMs: number('EMAIL_TIMEOUT_MS', 100),
+    emailRatePerSecond: number('EMAIL_RATE_PER_SECOND', 1, 1_000_000),
+    alertWebhookUrls: read('ALERT_WEBHOOK_URL', list(safeUrl), []),
+    notificationAttempts: number('NOTIFICATION_ATTEMPTS', 1, 25),
+    notificationBackoffMs: number('NOTIFICATION_BACKOFF_MS', 10),
+    notifierConcurrency: number('NOTIFIER_CONCURRENCY', 1, 1000),
+    relayPollMs: number('RELAY_POLL_MS', 10),
+    relayBatch: number('RELAY_BATCH', 1, 5000),
+    reconcileAfterMs: number('RECONCILE_AFTER_MS', 1000),
+    reconcileIntervalMs: number('RECONCILE_INTERVAL_MS', 200),
+    monitorIntervalMs: number('MONITOR_INTERVAL_MS', 200),
+    lockDurationMs: number('LOCK_DURATION_MS', 1000),
+    stalledIntervalMs: number('STALLED_INTERVAL_MS', 500),
+    shutdownGraceMs: number('SHUTDOWN_GRACE_MS', 1000),
+    retentionDays: number('RETENTION_DAYS', 1),
+    logLevel: read('LOG_LEVEL', oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), 'info'),
+    production,
+  };
+  if (faults.length > 0) throw new ConfigError(faults);
+  return Object.freeze({ ...config, warnings: weaknesses(config) });
+}
+
+function domainOf(from: string): string {
+  return /@([^>]+)>?$/.exec(from)?.[1] ?? '';
+}
+
+/** Combinations that no single bound can refuse and that weaken a promise all the same. */
+function weaknesses(config: Omit<Config, 'warnings'>): string[] {
+  const warnings: string[] = [];
+  if (config.lockDurationMs <= config.emailTimeoutMs) {
+    warnings.push(
+      'LOCK_DURATION_MS is not above EMAIL_TIMEOUT_MS: a slow answer may let a second notifier repeat the request',
+    );
+  }
+  if (config.production && config.alertWebhookUrls.length === 0) {
+    warnings.push('ALERT_WEBHOOK_URL is not set: nobody hears of dead letters');
+  }
+  return warnings;
+}

@@ -1,0 +1,136 @@
+/**
+ * Opens Postgres. Every statement of the system passes through `run`, which prepares it, puts a deadline around it and
+ * strips the driver's parameters from its errors.
+ */
+import { DrizzleQueryError, type SQL, sql } from 'drizzle-orm';
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import postgres from 'postgres';
+import { DeadlineError, deadline } from './deadline.ts';
+
+/** The server ends a statement after this long; a lock is waited for no longer either. */
+const STATEMENT_TIMEOUT_MS = 5_000;
+/** The server's own limit does not fire on a dead connection: after a kill a few statements never settle. */
+const STATEMENT_DEADLINE_MS = 8_000;
+const CONNECT_TIMEOUT_S = 5;
+
+export type Database = PostgresJsDatabase;
+
+export interface OpenDatabase {
+  readonly db: Database;
+  /** Waits at most five seconds for statements under way. */
+  close(): Promise<void>;
+}
+
+/** @param connections how many the pool may open. */
+export function openDatabase(url: string, name: string, connections: number): OpenDatabase {
+  const client = preparing(connect(url, name, connections));
+  return { db: drizzle(client), close: () => client.end({ timeout: 5 }) };
+}
+
+/** One connection for what a pool or Drizzle cannot do: LISTEN, NOTIFY, and locks that belong to a session. */
+export function connect(url: string, name: string, connections = 1): postgres.Sql {
+  return postgres(url, {
+    max: connections,
+    connect_timeout: CONNECT_TIMEOUT_S,
+    idle_timeout: 0,
+    backoff: (failures: number) => Math.min(0.1 * 2 ** failures, 2),
+    onnotice: () => {},
+    connection: {
+      application_name: `order-notifications ${name}`,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      lock_timeout: STATEMENT_TIMEOUT_MS,
+      TimeZone: 'UTC',
+    },
+  });
+}
+
+/** Drizzle asks for unnamed statements, which cost a second round trip and a new plan at every call. */
+function preparing(client: postgres.Sql): postgres.Sql {
+  const unsafe = client.unsafe.bind(client);
+  client.unsafe = (query, params, options) => unsafe(query, params, { ...options, prepare: true });
+  return client;
+}
+
+/**
+ * Runs one statement and returns its rows.
+ * @throws the driver's error without its parameters (they hold personal data), or a `DeadlineError`.
+ */
+export async function run<Row extends object = Record<string, unknown>>(
+  db: Database,
+  statement: SQL,
+): Promise<Row[]> {
+  try {
+    // postgres.js returns an array with extra fields; the columns are what the statement's author says they are.
+    const rows = await deadline(
+      db.execute<Record<string, unknown>>(statement),
+      STATEMENT_DEADLINE_MS,
+      'statement',
+    );
+    return rows as unknown as Row[];
+  } catch (error) {
+    throw error instanceof DrizzleQueryError && error.cause ? error.cause : error;
+  }
+}
+
+/** Binds an array as one parameter: `= any(${array(ids, 'uuid')})`, `unnest(${array(runs, 'int')})`. */
+export function array(
+  values: readonly unknown[],
+  type: 'uuid' | 'int' | 'bigint' | 'smallint' | 'text' | 'timestamptz' | 'boolean',
+) {
+  return sql`${sql.param(values)}::${sql.raw(type)}[]`;
+}
+
+/** SQLSTATE classes and codes that speak of the server's state and not of the statement. */
+const SERVER_STATES = /^(08|53|57P0[123]|25006|CONNECT|E[A-Z]+$)/;
+/** Time-outs, locks and deadlocks: not the statement's fault either, but perhaps the doing of one of its rows. */
+const CONTENDED_STATES = /^(57014|55P03|40)/;
+
+/** Whether an error says that Postgres cannot answer now, rather than that the statement was wrong. */
+export function isUnavailable(error: unknown): boolean {
+  return (
+    error instanceof DeadlineError ||
+    SERVER_STATES.test(codeOf(error)) ||
+    CONTENDED_STATES.test(codeOf(error))
+  );
+}
+
+/** The SQLSTATE of Postgres, or the driver's or the system's code, or an empty string. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+/**
+ * Collects what concurrent callers ask for into one statement: `runBatch` gets the items of one turn of the event loop
+ * and answers in their order. When a joint statement fails for a reason that may be one row's own, each is tried alone,
+ * so that no item is charged for its neighbour.
+ */
+export function coalesce<Item, Answer>(
+  runBatch: (items: readonly Item[]) => Promise<readonly Answer[]>,
+  limit = 200,
+): (item: Item) => Promise<Answer> {
+  type Waiting = { item: Item; resolve: (answer: Answer) => void; reject: (error: unknown) => void };
+  let waiting: Waiting[] = [];
+
+  async function settle(batch: readonly Waiting[]): Promise<void> {
+    try {
+      const answers = await runBatch(batch.map(({ item }) => item));
+      // runBatch answers item by item: the index always exists.
+      for (const [i, { resolve }] of batch.entries()) resolve(answers[i] as Answer);
+    } catch (error) {
+      if (batch.length > 1 && !SERVER_STATES.test(codeOf(error)))
+        await Promise.all(batch.map((one) => settle([one])));
+      else for (const { reject } of batch) reject(error);
+    }
+  }
+
+  function flush(): void {
+    const batch = waiting;
+    waiting = [];
+    for (let i = 0; i < batch.length; i += limit) void settle(batch.slice(i, i + limit));
+  }
+
+  return (item) =>
+    new Promise((resolve, reject) => {
+      if (waiting.push({ item, resolve, reject }) === 1) setImmediate(flush);
+    });
+}

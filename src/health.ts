@@ -1,0 +1,27 @@
+/** `/livez`, `/readyz` and `/metrics`: the same three answers from every process, on its own PORT. */
+import { type FastifyInstance, fastify } from 'fastify';
+import '@fastify/swagger'; // for the type of `hide`
+import type { Process } from './lifecycle.ts';
+
+/** Adds the three routes. They are for the private network, and carry no personal data. */
+export function addHealthRoutes(app: FastifyInstance, process: Process): void {
+  const options = { schema: { hide: true }, logLevel: 'silent' as const };
+  app.get('/livez', options, async () => ({ status: 'ok' }));
+  app.get('/readyz', options, async (_request, reply) => {
+    const failed = process.ending.aborted ? ['ending'] : await process.unready();
+    return reply
+      .status(failed.length === 0 ? 200 : 503)
+      .send({ status: failed.length === 0 ? 'ok' : 'unready', failed });
+  });
+  app.get('/metrics', options, async (_request, reply) =>
+    reply.type(process.metrics.contentType).send(await process.metrics.metrics()),
+  );
+}
+
+/** Serves the three routes alone: for processes that have no API of their own. */
+export async function serveHealth(process: Process): Promise<void> {
+  const app = fastify({ logger: false });
+  addHealthRoutes(app, process);
+  process.onClose('health', () => app.close());
+  await app.listen({ host: process.config.host, port: process.config.port });
+}

@@ -1,0 +1,49 @@
+/**
+ * A hint that something is staged, so that the relay need not wait for its next poll. Only a hint: it travels on
+ * connections of its own, after the commit and outside of the order's statement (inside, it halves the orders per
+ * second), and may be lost at any time. Polling is the truth.
+ */
+import { connect } from './database.ts';
+import { deadline } from './deadline.ts';
+import { type Log, plain } from './lifecycle.ts';
+
+const CHANNEL = 'order_notifications_staged';
+const HINT_DEADLINE_MS = 5_000;
+
+export interface Hinter {
+  /** Returns at once. Of the hints that are asked for while one is under way only one follows. */
+  hint(): void;
+  close(): Promise<void>;
+}
+
+export function openHinter(databaseUrl: string, log: Log): Hinter {
+  const client = connect(databaseUrl, 'hints');
+  let under_way = false;
+  let again = false;
+
+  async function send(): Promise<void> {
+    under_way = true;
+    do {
+      again = false;
+      await deadline(client.notify(CHANNEL, ''), HINT_DEADLINE_MS, 'a hint').catch((error: unknown) =>
+        log.debug({ err: plain(error) }, 'a hint was lost'),
+      );
+    } while (again);
+    under_way = false;
+  }
+
+  return {
+    hint() {
+      again = true;
+      if (!under_way) void send();
+    },
+    close: () => client.end({ timeout: 1 }),
+  };
+}
+
+/** Calls `wake` at every hint, and once whenever listening begins anew: what came meanwhile is lost. */
+export async function listenForHints(databaseUrl: string, wake: () => void): Promise<() => Promise<void>> {
+  const client = connect(databaseUrl, 'hints');
+  await client.listen(CHANNEL, wake, wake);
+  return () => client.end({ timeout: 1 });
+}

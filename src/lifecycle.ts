@@ -1,0 +1,262 @@
+/**
+ * The life of a process: settings, logger, loops, health, signals, closing in reverse order of opening, exit code.
+ * Crash-only: what nobody expected is logged and ends the process; the supervisor starts a new one.
+ */
+import { realpathSync } from 'node:fs';
+import { basename, extname } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Logger, pino } from 'pino';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { type Config, ConfigError, readConfig, type Variable } from './config.ts';
+
+/** sysexits.h: the configuration is faulty. A supervisor need not try again. */
+const EXIT_CONFIG = 78;
+/** A loop that has not turned for this long is not slow but stuck. */
+const STUCK_AFTER_MS = 60_000;
+const LONGEST_ERROR_PAUSE_MS = 5_000;
+
+export type Log = Logger;
+
+export interface Process {
+  readonly name: string;
+  readonly config: Config;
+  readonly log: Log;
+  readonly metrics: Registry;
+  /** Registers what must be closed at the end; last in, first out, all of them even when one fails. */
+  onClose(what: string, close: () => Promise<unknown> | unknown): void;
+  /** Registers what must answer before the process counts as ready. It throws, or says why it is not. */
+  onReady(what: string, check: () => Promise<unknown>): void;
+  /** Runs `turn` until the end of the process. */
+  loop(name: string, pauseMs: number, turn: Turn): Loop;
+  /** The checks of `onReady` that fail, by name. */
+  unready(): Promise<string[]>;
+  readonly ending: AbortSignal;
+  /** Ends the process in good order: for those that have nothing more to do. */
+  finish(): void;
+}
+
+/** One turn of a loop: does one batch. Answers whether there is more to do at once. Its signal ends with the process. */
+export type Turn = (signal: AbortSignal) => Promise<boolean>;
+
+export interface Loop {
+  /** Ends the pause after this turn, or the next one. */
+  wake(): void;
+  /** Ends the loop after the turn under way. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Runs a process from beginning to end when its file is the one that Node was started with, and does nothing when the
+ * file is only imported. Reads the settings, starts, and ends on a signal or on an error that nobody expected.
+ * @param file `import.meta.filename`: the process has its name.
+ */
+export async function main(
+  file: string,
+  required: readonly Variable[],
+  start: (process: Process) => Promise<void>,
+): Promise<void> {
+  const entry = process.argv[1];
+  if (!entry || realpathSync(entry) !== file) return;
+  const name = basename(file, extname(file));
+  const config = settings(name, required);
+  const log = pino({ level: config.logLevel, base: { process: name, pid: process.pid } });
+  for (const warning of config.warnings) log.warn(warning);
+  const closers = new Closers(log, config.shutdownGraceMs);
+  const ending = new AbortController();
+
+  async function end(exitCode: number): Promise<void> {
+    if (ending.signal.aborted) return;
+    ending.abort();
+    await closers.close();
+    log.info({ exitCode }, 'ended');
+    process.exit(exitCode);
+  }
+  function crash(error: unknown): void {
+    log.fatal({ err: plain(error) }, 'unexpected error');
+    void end(1);
+  }
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      log.info({ signal }, 'ending');
+      void end(0);
+    });
+  }
+  // Whoever started us with a channel is gone: nobody is left to stop us later.
+  process.on('disconnect', () => void end(0));
+  process.on('uncaughtException', crash);
+  process.on('unhandledRejection', crash);
+
+  try {
+    await start(
+      createProcess({ name, config, log, closers, ending: ending.signal, crash, finish: () => void end(0) }),
+    );
+    if (!ending.signal.aborted) log.info('started');
+  } catch (error) {
+    crash(error);
+  }
+}
+
+function settings(name: string, required: readonly Variable[]): Config {
+  try {
+    return readConfig(required);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const log = pino(
+      { base: { process: name, pid: process.pid } },
+      pino.destination({ dest: 1, sync: true }),
+    );
+    for (const fault of error.faults) log.fatal(fault);
+    return process.exit(EXIT_CONFIG);
+  }
+}
+
+interface ProcessParts {
+  readonly name: string;
+  readonly config: Config;
+  readonly log: Log;
+  readonly closers: Closers;
+  readonly ending: AbortSignal;
+  crash(error: unknown): void;
+  finish(): void;
+}
+
+function createProcess({ name, config, log, closers, ending, crash, finish }: ProcessParts): Process {
+  const metrics = new Registry();
+  metrics.setDefaultLabels({ process: name });
+  collectDefaultMetrics({ register: metrics });
+  const checks = new Map<string, () => Promise<unknown>>();
+
+  return {
+    name,
+    config,
+    log,
+    metrics,
+    ending,
+    finish,
+    onClose: (what, close) => closers.add(what, close),
+    onReady: (what, check) => void checks.set(what, check),
+    loop(loopName, pauseMs, turn) {
+      const loop = startLoop({ name: loopName, pauseMs, turn, log, onStuck: crash });
+      closers.add(`loop ${loopName}`, loop.stop);
+      return loop;
+    },
+    async unready() {
+      const failed = await Promise.all(
+        [...checks].map(([what, check]) =>
+          check().then(
+            () => [],
+            () => [what],
+          ),
+        ),
+      );
+      return failed.flat();
+    },
+  };
+}
+
+/** An error's message, stack and code: never the fields that drivers hang on it, which hold personal data. */
+export function plain(error: unknown): { message: string; code?: string; stack?: string } {
+  if (!(error instanceof Error)) return { message: 'a value that is not an Error was thrown' };
+  return {
+    message: error.message,
+    ...('code' in error ? { code: String(error.code) } : {}),
+    ...(error.stack ? { stack: error.stack } : {}),
+  };
+}
+
+/** What must be closed, last in first out, within one common grace period. */
+class Closers {
+  readonly #closers: { what: string; close: () => Promise<unknown> | unknown }[] = [];
+  readonly #log: Log;
+  readonly #graceMs: number;
+  constructor(log: Log, graceMs: number) {
+    this.#log = log;
+    this.#graceMs = graceMs;
+  }
+
+  add(what: string, close: () => Promise<unknown> | unknown): void {
+    this.#closers.push({ what, close });
+  }
+
+  /** The last moments of the grace period are kept for those that come after a closer that hangs. */
+  async close(): Promise<void> {
+    const end = Date.now() + this.#graceMs * 0.9;
+    for (const [i, { what, close }] of this.#closers.reverse().entries()) {
+      const fairShare = (end - Date.now()) / Math.min(this.#closers.length - i, 3);
+      await this.#closeOne(what, close, Math.max(fairShare, 50));
+    }
+  }
+
+  async #closeOne(what: string, close: () => Promise<unknown> | unknown, ms: number): Promise<void> {
+    const timer = new AbortController();
+    const late = pause(ms, 'late' as const, { signal: timer.signal });
+    try {
+      const result = await Promise.race([late, Promise.resolve().then(close)]);
+      if (result === 'late') this.#log.warn({ what }, 'left behind: it did not close in time');
+    } catch (error) {
+      this.#log.warn({ what, err: plain(error) }, 'did not close cleanly');
+    } finally {
+      timer.abort();
+      await late.catch(() => undefined); // only its own abort can make it throw
+    }
+  }
+}
+
+interface LoopOptions {
+  readonly name: string;
+  readonly pauseMs: number;
+  readonly turn: Turn;
+  readonly log: Log;
+  readonly onStuck: (error: Error) => void;
+}
+
+/** Turns until stopped. A turn that throws is logged and tried again after a growing pause; one that hangs is fatal. */
+function startLoop({ name, pauseMs, turn, log, onStuck }: LoopOptions): Loop {
+  const stopping = new AbortController();
+  let waking = new AbortController();
+  let failures = 0;
+  let turnedAt = Date.now();
+
+  const watchdog = setInterval(() => {
+    if (Date.now() - turnedAt > STUCK_AFTER_MS + pauseMs)
+      onStuck(new Error(`the loop ${name} does not turn any more`));
+  }, 1_000).unref();
+
+  async function once(): Promise<number> {
+    try {
+      const more = await turn(stopping.signal);
+      failures = 0;
+      return more ? 0 : pauseMs;
+    } catch (error) {
+      failures += 1;
+      log.warn({ loop: name, failures, err: plain(error) }, 'a turn failed and will be tried again');
+      return Math.min(100 * 2 ** failures, LONGEST_ERROR_PAUSE_MS);
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      waking = new AbortController();
+      const ms = await once();
+      turnedAt = Date.now();
+      if (ms > 0) await rest(ms, waking.signal);
+    }
+    clearInterval(watchdog);
+  }
+
+  const ended = run();
+  return {
+    wake: () => waking.abort(),
+    stop: () => {
+      stopping.abort();
+      waking.abort();
+      return ended;
+    },
+  };
+}
+
+/** Rests for `ms`, or until the signal. */
+export async function rest(ms: number, signal: AbortSignal): Promise<void> {
+  await pause(ms, undefined, { signal }).catch(() => undefined); // an abort is the other good end
+}

@@ -1,0 +1,122 @@
+/** The only door to Resend: composes a request's exact text, sends it, and says what the answer proves. */
+import { type ErrorResponse, Resend, type Response } from 'resend';
+import type { Config } from './config.ts';
+import type { HoldReason } from './holds.ts';
+import type { Letter } from './letters/letter.ts';
+
+/** What an answer means. `code` is from a closed list; `detail` holds the provider's words, which stay in the ledger. */
+export type Answer =
+  | { readonly kind: 'accepted'; readonly providerId: string }
+  /** It may have been accepted: only the same request under the same key may follow. */
+  | { readonly kind: 'unknown'; readonly code: string; readonly detail: string | null }
+  /** The same request is still being worked on: ask again in a few seconds. */
+  | { readonly kind: 'in_flight'; readonly code: string; readonly detail: string | null }
+  /** Not accepted, and neither would any other letter be: sending is to be held. `seconds` is the provider's own wish. */
+  | {
+      readonly kind: 'held';
+      readonly code: string;
+      readonly detail: string | null;
+      readonly reason: HoldReason;
+      readonly seconds: number | null;
+    }
+  /** This letter is refused for good: not accepted now, unless an earlier call of the same key was. */
+  | { readonly kind: 'refused'; readonly code: string; readonly detail: string | null }
+  /** Our key stands for another text there: whether that was accepted is not to be learned by repeating. */
+  | { readonly kind: 'contradicted'; readonly code: string; readonly detail: string | null };
+
+export interface Mailer {
+  /** Where idempotency keys count: provider and account. */
+  readonly account: string;
+  /** The exact text of the request that carries this letter; freeze it and send nothing else. */
+  compose(messageId: string, recipient: string, letter: Letter): string;
+  /** Sends that text under that key within `EMAIL_TIMEOUT_MS`. Never throws. */
+  send(body: string, idempotencyKey: string): Promise<Answer>;
+}
+
+export function openMailer(config: Config): Mailer {
+  const resend = new Resend(config.resendApiKey, { baseUrl: config.resendBaseUrl });
+  return {
+    account: `${config.resendBaseUrl} ${config.resendAccount}`,
+    compose: (messageId, recipient, { subject, html, text }) =>
+      JSON.stringify({
+        from: config.emailFrom,
+        to: [recipient],
+        subject,
+        html,
+        text,
+        tags: [{ name: 'message_id', value: messageId }],
+      }),
+    async send(body, idempotencyKey) {
+      // `emails.send` would build the body anew, perhaps with other bytes. `post` lets ours through: it spreads these
+      // options over its own. Followed redirects would hand the letter to another host.
+      const exact = {
+        body,
+        idempotencyKey,
+        redirect: 'manual',
+        signal: AbortSignal.timeout(config.emailTimeoutMs),
+      };
+      try {
+        return classify(await resend.post<{ id?: unknown }>('/emails', undefined, exact));
+      } catch {
+        // The SDK throws only what aborts it: the time is up.
+        return { kind: 'unknown', code: 'no_answer', detail: null };
+      }
+    },
+  };
+}
+
+const QUOTA = new Set(['daily_quota_exceeded', 'monthly_quota_exceeded']);
+
+/** Resend's documented error names, the only ones that leave the ledger as they came. */
+const KNOWN_NAMES: ReadonlySet<string> = new Set<ErrorResponse['name']>([
+  'application_error',
+  'concurrent_idempotent_requests',
+  'daily_quota_exceeded',
+  'internal_server_error',
+  'invalid_access',
+  'invalid_api_key',
+  'invalid_attachment',
+  'invalid_from_address',
+  'invalid_idempotency_key',
+  'invalid_idempotent_request',
+  'invalid_parameter',
+  'invalid_region',
+  'method_not_allowed',
+  'missing_api_key',
+  'missing_required_field',
+  'monthly_quota_exceeded',
+  'not_found',
+  'rate_limit_exceeded',
+  'restricted_api_key',
+  'security_error',
+  'validation_error',
+]);
+
+/** Read from the top; the first row that matches wins. Only `data.id` means sent, and only a readable refusal is one. */
+export function classify({ data, error, headers }: Response<{ id?: unknown } | null>): Answer {
+  if (typeof data?.id === 'string' && data.id !== '') return { kind: 'accepted', providerId: data.id };
+  const status = typeof error?.statusCode === 'number' ? error.statusCode : null;
+  const name = typeof error?.name === 'string' ? error.name : '';
+  const code = status === null ? 'no_answer' : KNOWN_NAMES.has(name) ? name : `http_${status}`;
+  const said = { code, detail: typeof error?.message === 'string' ? error.message.slice(0, 500) : null };
+
+  // The SDK says `application_error` also of what it could not read, whatever its status.
+  if (status === null || status < 400 || status >= 500 || status === 408 || name === 'application_error') {
+    return { kind: 'unknown', ...said };
+  }
+  if (status === 409 && name === 'concurrent_idempotent_requests') return { kind: 'in_flight', ...said };
+  if (QUOTA.has(name)) return { kind: 'held', ...said, reason: 'quota_exceeded', seconds: null };
+  if (status === 429) return { kind: 'held', ...said, reason: 'rate_limited', seconds: retryAfter(headers) };
+  if (status === 401 || status === 403)
+    return { kind: 'held', ...said, reason: 'provider_denied', seconds: null };
+  if (status === 409 && name === 'invalid_idempotent_request') return { kind: 'contradicted', ...said };
+  return { kind: 'refused', ...said };
+}
+
+const LONGEST_RETRY_AFTER_S = 3_600;
+
+/** The header's seconds, within reason; one second where it says nothing usable. */
+function retryAfter(headers: Record<string, string> | null): number {
+  const seconds = Number(headers?.['retry-after']);
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, LONGEST_RETRY_AFTER_S) : 1;
+}

@@ -1,0 +1,730 @@
+/**
+ * All SQL of a message's life. Every move is one statement, guarded by what it expects, so that two healers cannot undo
+ * each other and a late process changes nothing. Statements over several messages lock their outbox rows first, in order
+ * of id: unordered, opposed batches deadlock.
+ *
+ *     staged ──relay──▶ enqueued ──notifier──▶ sent
+ *       ▲                  │
+ *       ├── restaged ◀─────┤ Redis lost its job (same run)
+ *       │                  └──▶ dead ──▶ discarded (a person gives it up)
+ *       └── retried (run + 1) ◀──┘ a person puts it back
+ */
+import { type SQL, sql } from 'drizzle-orm';
+import { array, type Database, run } from './database.ts';
+import type { Enqueueable, MessageRun } from './queue.ts';
+import type { DeadReason, OutboxPayload } from './schema.ts';
+
+export interface StagedMessage extends Enqueueable {
+  readonly seq: string;
+}
+
+const unfinished = sql`sent_at is null and dead_at is null`;
+
+/** `with given …, k …`: the messages of a statement, and their rows, locked in order of id. Guards go on `k`. */
+function locking(messages: readonly MessageRun[]): SQL {
+  return sql`given as (
+      select * from unnest(${array(
+        messages.map((m) => m.id),
+        'uuid',
+      )}, ${array(
+        messages.map((m) => m.run),
+        'int',
+      )}) as g (id, run)
+    ), k as materialized (
+      select o.* from outbox o where o.id in (select id from given) order by o.id for update
+    )`;
+}
+
+// ── The relay's moves ────────────────────────────────────────────────────────────────────────────────────────────
+
+/** How long a lease lasts unless it is renewed: the longest pause after a relay's death. */
+export const LEASE_SECONDS = 5;
+
+/** Takes or renews the lease of that name. Answers whether `holder` has it now. */
+export async function takeLease(db: Database, name: string, holder: string): Promise<boolean> {
+  const rows = await run(
+    db,
+    sql`insert into leases as l (name, holder, until)
+        values (${name}, ${holder}, now() + make_interval(secs => ${LEASE_SECONDS}))
+        on conflict (name) do update set holder = excluded.holder, until = excluded.until
+          where l.holder = excluded.holder or l.until < now()
+        returning 1`,
+  );
+  return rows.length === 1;
+}
+
+/** Gives the lease back, so that nobody has to wait for its end. */
+export async function giveLeaseBack(db: Database, name: string, holder: string): Promise<void> {
+  await run(db, sql`delete from leases where name = ${name} and holder = ${holder}`);
+}
+
+const leaseHeld = (holder: string) =>
+  sql`exists (select 1 from leases where name = 'relay' and holder = ${holder} and until > now())`;
+
+/**
+ * The next messages to enqueue, in order of `seq`. `inFlight` are left out one by one and not by `seq > last`, because
+ * lower numbers can commit late. Nothing for a relay that has lost its lease.
+ */
+export async function stagedMessages(
+  db: Database,
+  holder: string,
+  limit: number,
+  inFlight: readonly string[],
+): Promise<StagedMessage[]> {
+  return run<StagedMessage>(
+    db,
+    sql`select id, seq, run, type, order_id as "orderId" from outbox
+        where enqueued_at is null and ${unfinished} and seq <> all (${array(inFlight, 'bigint')}) and ${leaseHeld(holder)}
+        order by seq limit ${limit}`,
+  );
+}
+
+/** staged → enqueued. Changes nothing for a relay that has lost its lease. */
+export async function markEnqueued(
+  db: Database,
+  holder: string,
+  messages: readonly MessageRun[],
+): Promise<void> {
+  await run(
+    db,
+    sql`with ${locking(messages)}
+        update outbox o set enqueued_at = now(), enqueue_failures = 0
+        from k join given g using (id, run)
+        where o.id = k.id and k.enqueued_at is null and k.sent_at is null and k.dead_at is null and ${leaseHeld(holder)}`,
+  );
+}
+
+/** How often Redis may refuse one message, while it takes others, before the message is dead. */
+const ENQUEUE_TRIES = 5;
+
+/** Charges messages that Redis refused while it took others; the last time they are dead. */
+export async function chargeEnqueue(
+  db: Database,
+  holder: string,
+  messages: readonly MessageRun[],
+): Promise<void> {
+  await run(
+    db,
+    sql`with ${locking(messages)}
+        update outbox o set enqueue_failures = k.enqueue_failures + 1,
+          dead_at = case when k.enqueue_failures + 1 >= ${ENQUEUE_TRIES}::int then now() end,
+          dead_reason = case when k.enqueue_failures + 1 >= ${ENQUEUE_TRIES}::int then 'not_enqueueable' end
+        from k join given g using (id, run)
+        where o.id = k.id and k.enqueued_at is null and k.sent_at is null and k.dead_at is null and ${leaseHeld(holder)}`,
+  );
+}
+
+/** Where a page of messages ended: the next one begins behind it. */
+export interface Position {
+  readonly at: string;
+  readonly id: string;
+}
+export type Positioned = Enqueueable & Position;
+
+const START: Position = { at: '-infinity', id: '00000000-0000-0000-0000-000000000000' };
+
+/** Messages enqueued longer than `olderThanMs` ago and still unfinished, oldest first. */
+export async function overdueMessages(
+  db: Database,
+  olderThanMs: number,
+  limit: number,
+  after = START,
+): Promise<Positioned[]> {
+  return run<Positioned>(
+    db,
+    sql`select id, run, type, order_id as "orderId", enqueued_at::text as at from outbox
+        where enqueued_at is not null and ${unfinished} and enqueued_at < now() - make_interval(secs => ${olderThanMs}::float8 / 1000)
+          and (enqueued_at, id) > (${after.at}::timestamptz, ${after.id}::uuid)
+        order by enqueued_at, id limit ${limit}`,
+  );
+}
+
+/** Dead letters that once had a job, oldest first: what the failed set must show. */
+export async function deadMessages(db: Database, limit: number, after = START): Promise<Positioned[]> {
+  return run<Positioned>(
+    db,
+    sql`select id, run, type, order_id as "orderId", dead_at::text as at from outbox
+        where dead_at is not null and discarded_at is null and enqueued_at is not null
+          and (dead_at, id) > (${after.at}::timestamptz, ${after.id}::uuid)
+        order by dead_at, id limit ${limit}`,
+  );
+}
+
+/** enqueued → staged, for messages whose job Redis no longer has. Guarded by the mark that the sweep has seen. */
+export async function restage(
+  db: Database,
+  holder: string,
+  lost: readonly (MessageRun & { at: string })[],
+): Promise<void> {
+  await run(
+    db,
+    sql`with ${locking(lost)}, seen as (
+          select * from unnest(${array(
+            lost.map((m) => m.id),
+            'uuid',
+          )}, ${array(
+            lost.map((m) => m.at),
+            'timestamptz',
+          )}) as s (id, at)
+        )
+        update outbox o set enqueued_at = null
+        from k join given g using (id, run) join seen s using (id)
+        where o.id = k.id and k.enqueued_at = s.at and k.sent_at is null and k.dead_at is null and ${leaseHeld(holder)}`,
+  );
+}
+
+/**
+ * enqueued → staged for one page of everything enqueued before `before`: for a Redis that has lost its data.
+ * Answers how many were moved; less than `limit` means that this was the last page.
+ */
+export async function restageAll(
+  db: Database,
+  holder: string,
+  before: string,
+  limit: number,
+): Promise<number> {
+  const rows = await run(
+    db,
+    sql`with page as (
+          select id from outbox where enqueued_at < ${before}::timestamptz and ${unfinished}
+          order by enqueued_at, id limit ${limit}
+        ), k as materialized (select id from outbox where id in (select id from page) order by id for update)
+        update outbox o set enqueued_at = null from k
+        where o.id = k.id and o.enqueued_at < ${before}::timestamptz and ${unfinished} and ${leaseHeld(holder)}
+        returning 1`,
+  );
+  return rows.length;
+}
+
+/** The time by the ledger's clock, exact to the microsecond. */
+export async function ledgerTime(db: Database): Promise<string> {
+  const [row] = await run<{ now: string }>(db, sql`select now()::text as now`);
+  if (!row) throw new Error('the ledger did not tell the time');
+  return row.now;
+}
+
+/** The epoch that the ledger believes its queue's Redis to be in. */
+export async function readEpoch(db: Database, queue: string): Promise<string | undefined> {
+  const [row] = await run<{ epoch: string }>(db, sql`select epoch from epochs where queue = ${queue}`);
+  return row?.epoch;
+}
+
+export async function writeEpoch(db: Database, queue: string, epoch: string): Promise<void> {
+  await run(
+    db,
+    sql`insert into epochs (queue, epoch) values (${queue}, ${epoch}) on conflict (queue) do update set epoch = excluded.epoch`,
+  );
+}
+
+/** Which of these runs a failed job may no longer stand for: overtaken by a later run, finished, or purged. */
+export async function outdatedRuns<M extends MessageRun>(db: Database, runs: readonly M[]): Promise<M[]> {
+  const rows = await run<{ i: number }>(
+    db,
+    sql`select g.i::int as i
+        from unnest(${array(
+          runs.map((m) => m.id),
+          'uuid',
+        )}, ${array(
+          runs.map((m) => m.run),
+          'int',
+        )}) with ordinality as g (id, run, i)
+        left join outbox o on o.id = g.id
+        where o.id is null or o.run > g.run or o.sent_at is not null or o.discarded_at is not null`,
+  );
+  return rows.flatMap(({ i }) => runs[i - 1] ?? []);
+}
+
+/** Deletes finished messages and their letters older than `days`; letters' personal data first. Answers how many went. */
+export async function purgeFinished(db: Database, days: number, limit: number): Promise<number> {
+  const old = sql`created_at < now() - make_interval(days => ${days})`;
+  const page = sql`select id from outbox where ${old} and (sent_at is not null or discarded_at is not null) order by id limit ${limit} for update skip locked`;
+  await run(
+    db,
+    sql`update notifications n set recipient = null, body = null, answer_detail = null
+        where n.message_id in (select id from outbox where ${old} and (sent_at is not null or discarded_at is not null) order by id limit ${limit})
+          and (recipient is not null or body is not null or answer_detail is not null)`,
+  );
+  const rows = await run(
+    db,
+    sql`with page as materialized (${page}),
+          letters as (delete from notifications n using page p where n.message_id = p.id)
+        delete from outbox o using page p where o.id = p.id returning 1`,
+  );
+  return rows.length;
+}
+
+/** How long a replay of an idempotent request is promised. */
+const IDEMPOTENCY_KEY_DAYS = 7;
+
+export async function purgeIdempotencyKeys(db: Database, limit: number): Promise<number> {
+  const rows = await run(
+    db,
+    sql`delete from idempotency_keys where ctid in (
+          select ctid from idempotency_keys
+          where created_at < now() - make_interval(days => ${IDEMPOTENCY_KEY_DAYS}) order by created_at limit ${limit}
+        ) returning 1`,
+  );
+  return rows.length;
+}
+
+// ── The notifier's moves ─────────────────────────────────────────────────────────────────────────────────────────
+
+/** What a job finds in the ledger. Missing parts are null: the notifier decides what that means. */
+export interface StartedMessage {
+  readonly id: string;
+  readonly run: number;
+  readonly type: string;
+  readonly orderId: string;
+  readonly payload: OutboxPayload;
+  /** This start included. */
+  readonly starts: number;
+  readonly sentAt: string | null;
+  readonly discardedAt: string | null;
+  readonly deadReason: DeadReason | null;
+  readonly order: {
+    readonly currency: string;
+    readonly total: string;
+    readonly createdAt: string;
+    readonly items: readonly { sku: string; name: string; quantity: number; unitPrice: number }[];
+  } | null;
+  readonly customer: { readonly email: string; readonly name: string } | null;
+  readonly letter: {
+    readonly id: string;
+    readonly body: string | null;
+    readonly account: string;
+    readonly answer: string | null;
+    /** Seconds since the outcome of one of its calls first became unknown. */
+    readonly unknownForSeconds: number | null;
+  } | null;
+  /** The hold on sending, if one stands or stood until its success. */
+  readonly hold: { readonly reason: string; readonly until: string; readonly ahead: boolean } | null;
+}
+
+/**
+ * Counts a start and loads all that a letter needs. The answers stand in the order of `messages`; undefined where the
+ * outbox has no such row.
+ */
+export async function startMessages(
+  db: Database,
+  messages: readonly MessageRun[],
+): Promise<(StartedMessage | undefined)[]> {
+  const rows = await run<StartedMessage>(
+    db,
+    sql`with ${locking(messages)}, started as (
+          update outbox o set starts = k.starts + 1
+          from k join given g using (id, run)
+          where o.id = k.id and k.sent_at is null and k.dead_at is null
+          returning o.id
+        )
+        select k.id, k.run, k.type, k.order_id as "orderId", k.payload, k.starts + 1 as starts,
+          k.sent_at::text as "sentAt", k.discarded_at::text as "discardedAt", k.dead_reason as "deadReason",
+          case when o.id is null then null else json_build_object(
+            'currency', o.currency, 'total', o.total::text, 'createdAt', o.created_at,
+            'items', (
+              select coalesce(json_agg(json_build_object('sku', i.sku, 'name', i.name, 'quantity', i.quantity, 'unitPrice', i.unit_price) order by i.position), '[]')
+              from order_items i where i.order_id = o.id and n.id is null
+            )) end as "order",
+          case when c.id is null then null else json_build_object('email', c.email, 'name', c.name) end as customer,
+          case when n.id is null then null else json_build_object('id', n.id, 'body', n.body, 'account', n.account, 'answer', n.answer,
+            'unknownForSeconds', extract(epoch from now() - n.first_unknown_at)) end as letter,
+          (select json_build_object('reason', h.reason, 'until', h.until::text, 'ahead', h.until > now()) from holds h where h.name = 'sending') as hold
+        from k
+        left join orders o on o.id = k.order_id
+        left join customers c on c.id = o.customer_id
+        left join notifications n on n.message_id = k.id and n.replaced_at is null`,
+  );
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return messages.map(({ id }) => byId.get(id));
+}
+
+/** A call that is about to be made. `letter` is what to freeze when the message has none yet. */
+export interface OpeningCall extends MessageRun {
+  readonly letter: {
+    readonly id: string;
+    readonly recipient: string;
+    readonly body: string;
+    readonly account: string;
+  } | null;
+}
+
+/** A call whose outcome counts as unknown until its answer is written down. */
+export interface OpenCall {
+  readonly letterId: string;
+  /** The exact text to send. */
+  readonly body: string;
+  /** Which call of this letter it is: only the latest puts `first_unknown_at` back. */
+  readonly attempt: number;
+  /** What `first_unknown_at` was before this call. */
+  readonly unknownBefore: string | null;
+}
+
+/**
+ * Freezes letters that are not frozen yet, and writes down that a call is under way: from now on its outcome is unknown
+ * unless an answer proves otherwise. Undefined where the message has moved on meanwhile.
+ */
+export async function openCalls(
+  db: Database,
+  calls: readonly OpeningCall[],
+): Promise<(OpenCall | undefined)[]> {
+  const fresh = calls.filter((call) => call.letter !== null);
+  const column = (pick: (letter: NonNullable<OpeningCall['letter']>) => string) =>
+    fresh.map((c) => c.letter && pick(c.letter));
+  const rows = await run<OpenCall & { messageId: string }>(
+    db,
+    sql`with ${locking(calls)}, alive as (
+          select k.id from k join given g using (id, run) where k.sent_at is null and k.dead_at is null
+        ), frozen as (
+          insert into notifications (id, message_id, recipient, body, account, attempts, first_unknown_at)
+          select f.id, f.message_id, f.recipient, f.body, f.account, 1, now()
+          from unnest(${array(
+            column((l) => l.id),
+            'uuid',
+          )}, ${array(
+            fresh.map((c) => c.id),
+            'uuid',
+          )}, ${array(
+            column((l) => l.recipient),
+            'text',
+          )},
+            ${array(
+              column((l) => l.body),
+              'text',
+            )}, ${array(
+              column((l) => l.account),
+              'text',
+            )}) as f (id, message_id, recipient, body, account)
+          where f.message_id in (select id from alive)
+          on conflict (message_id) where replaced_at is null do nothing
+          returning id, message_id, body
+        ), before as (
+          select n.id, n.message_id, n.first_unknown_at from notifications n
+          where n.message_id in (select id from alive) and n.replaced_at is null and n.body is not null for update
+        ), touched as (
+          update notifications n set attempts = n.attempts + 1, first_unknown_at = coalesce(n.first_unknown_at, now())
+          from before b where n.id = b.id returning n.id, n.message_id, n.body, n.attempts
+        )
+        select t.message_id as "messageId", t.id as "letterId", t.body, t.attempts as attempt, b.first_unknown_at::text as "unknownBefore"
+        from touched t join before b using (id)
+        union all
+        select message_id, id, body, 1, null from frozen`,
+  );
+  const byMessage = new Map(rows.map((row) => [row.messageId, row]));
+  return calls.map(({ id }) => byMessage.get(id));
+}
+
+export interface Acceptance {
+  readonly messageId: string;
+  readonly letterId: string;
+  readonly providerId: string;
+}
+
+/**
+ * → sent. An acceptance is a fact whoever reports it and whatever the message has become: it is guarded by the letter's
+ * key and `sent_at is null` alone, and clears what says otherwise.
+ */
+export async function markSent(db: Database, acceptances: readonly Acceptance[]): Promise<true[]> {
+  await run(
+    db,
+    sql`with accepted as (
+          select distinct on (letter_id) * from unnest(${array(
+            acceptances.map((a) => a.messageId),
+            'uuid',
+          )}, ${array(
+            acceptances.map((a) => a.letterId),
+            'uuid',
+          )},
+            ${array(
+              acceptances.map((a) => a.providerId),
+              'text',
+            )}) as a (message_id, letter_id, provider_id)
+        ), k as materialized (
+          select id from outbox where id in (select message_id from accepted) order by id for update
+        ), letters as (
+          update notifications n set accepted_at = now(), provider_id = a.provider_id, answer = 'accepted', answer_detail = null, answered_at = now()
+          from accepted a join k on k.id = a.message_id
+          where n.id = a.letter_id and n.message_id = a.message_id and n.accepted_at is null
+          returning n.message_id
+        )
+        update outbox o set sent_at = now(), enqueued_at = coalesce(o.enqueued_at, now()), starts = 0,
+          dead_at = null, dead_reason = null, discarded_at = null, alerted_at = null
+        from letters l where o.id = l.message_id and o.sent_at is null`,
+  );
+  return acceptances.map(() => true);
+}
+
+/** What an attempt came to when it was not an acceptance. */
+export interface Settlement extends MessageRun {
+  /** The call, if one was made. */
+  readonly call: OpenCall | null;
+  /** A code from a closed list, and the provider's own words. */
+  readonly answer: string;
+  readonly detail: string | null;
+  /** Whether the answer proves that the letter was not accepted. */
+  readonly notAccepted: boolean;
+  readonly dead: DeadReason | null;
+}
+
+/**
+ * Writes an attempt's end down: the answer, the orderly end of the start, and, where it is the last, that the message is
+ * dead. A proof of non-acceptance puts `first_unknown_at` back, unless a later call is under way.
+ */
+export async function settleAttempts(db: Database, settlements: readonly Settlement[]): Promise<true[]> {
+  const s = settlements;
+  await run(
+    db,
+    sql`with ${locking(s)}, outcome as (
+          select * from unnest(${array(
+            s.map((x) => x.id),
+            'uuid',
+          )}, ${array(
+            s.map((x) => x.dead),
+            'text',
+          )}, ${array(
+            s.map((x) => x.call?.letterId ?? null),
+            'uuid',
+          )},
+            ${array(
+              s.map((x) => x.call?.attempt ?? null),
+              'int',
+            )}, ${array(
+              s.map((x) => x.call?.unknownBefore ?? null),
+              'timestamptz',
+            )},
+            ${array(
+              s.map((x) => x.notAccepted),
+              'boolean',
+            )}, ${array(
+              s.map((x) => x.answer),
+              'text',
+            )}, ${array(
+              s.map((x) => x.detail),
+              'text',
+            )})
+            as x (id, dead, letter_id, attempt, unknown_before, not_accepted, answer, detail)
+        ), letters as (
+          update notifications n set answer = x.answer, answer_detail = x.detail, answered_at = now(),
+            first_unknown_at = case when x.not_accepted and n.attempts = x.attempt then x.unknown_before else n.first_unknown_at end
+          from outcome x join k on k.id = x.id
+          where n.id = x.letter_id and n.accepted_at is null
+        )
+        update outbox o set starts = 0,
+          dead_at = case when x.dead is null then null else now() end,
+          dead_reason = x.dead
+        from k join given g using (id, run) join outcome x using (id)
+        where o.id = k.id and k.sent_at is null and k.dead_at is null`,
+  );
+  return settlements.map(() => true);
+}
+
+// ── What people do ───────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What became of a person's act: done, or why not. */
+export type ActResult =
+  | 'done'
+  | 'unknown_message'
+  | 'finished'
+  | 'overtaken'
+  | 'not_dead'
+  | 'outcome_unknown';
+
+/**
+ * dead → staged, as the next run, with all attempts again. Repeated, it changes nothing: `run` is the one that the
+ * person saw dead, or null for whichever it is now. Refused for finished messages, and for `outcome_unknown`, where
+ * repeating could be a second letter.
+ */
+export async function retryMessage(
+  db: Database,
+  { id, run: seen, operator }: { id: string; run: number | null; operator: string },
+): Promise<ActResult> {
+  return act(
+    db,
+    sql`with k as materialized (select * from outbox where id = ${id} for update),
+        moved as (
+          update outbox o set run = k.run + 1, ${putBack} from k
+          where o.id = k.id and k.run = coalesce(${seen}::int, k.run) and ${retriable} returning o.id
+        ), audit as (
+          insert into operator_actions (operator, action, message_id, run)
+          select ${operator}, 'retry', k.id, k.run from k join moved using (id)
+        )
+        select k.sent_at, k.discarded_at, k.dead_at, k.dead_reason, k.run = coalesce(${seen}::int, k.run) as current,
+          exists (select 1 from moved) as done from k`,
+  );
+}
+
+const putBack = sql`dead_at = null, dead_reason = null, alerted_at = null, enqueued_at = null, enqueue_failures = 0, starts = 0`;
+const retriable = sql`k.dead_at is not null and k.discarded_at is null and k.dead_reason <> 'outcome_unknown'`;
+
+interface ActRow {
+  readonly sent_at: string | null;
+  readonly discarded_at: string | null;
+  readonly dead_at: string | null;
+  readonly dead_reason: DeadReason | null;
+  readonly current: boolean;
+  readonly done: boolean;
+}
+
+async function act(db: Database, statement: SQL): Promise<ActResult> {
+  const [row] = await run<ActRow>(db, statement);
+  if (!row) return 'unknown_message';
+  if (row.done) return 'done';
+  if (row.sent_at || row.discarded_at) return 'finished';
+  if (!row.current) return 'overtaken';
+  return row.dead_reason === 'outcome_unknown' ? 'outcome_unknown' : 'not_dead';
+}
+
+/**
+ * Retries one page of what was dead at `before`; what a retry is refused for is left alone. Answers how many were put
+ * back; less than `limit` means that this was the last page.
+ */
+export async function retryDead(
+  db: Database,
+  operator: string,
+  before: string,
+  limit: number,
+): Promise<number> {
+  const rows = await run(
+    db,
+    sql`with page as (
+          select id from outbox k where ${retriable} and k.dead_at <= ${before}::timestamptz order by dead_at, id limit ${limit}
+        ), k as materialized (
+          select * from outbox where id in (select id from page) order by id for update
+        ), moved as (
+          update outbox o set run = k.run + 1, ${putBack} from k
+          where o.id = k.id and ${retriable} and k.dead_at <= ${before}::timestamptz returning o.id
+        ), audit as (
+          insert into operator_actions (operator, action, message_id, run)
+          select ${operator}, 'retry', k.id, k.run from k join moved using (id)
+        )
+        select id from moved`,
+  );
+  return rows.length;
+}
+
+/** dead → discarded: a person gives it up, and says why. */
+export async function discardMessage(
+  db: Database,
+  { id, operator, note }: { id: string; operator: string; note: string },
+): Promise<ActResult> {
+  return act(
+    db,
+    sql`with k as materialized (select * from outbox where id = ${id} for update),
+        moved as (
+          update outbox o set discarded_at = now() from k
+          where o.id = k.id and k.dead_at is not null and k.discarded_at is null returning o.id
+        ), audit as (
+          insert into operator_actions (operator, action, message_id, run, note)
+          select ${operator}, 'discard', k.id, k.run, ${note} from k join moved using (id)
+        )
+        select k.sent_at, k.discarded_at, k.dead_at, k.dead_reason, true as current, exists (select 1 from moved) as done from k`,
+  );
+}
+
+export interface DeadLetter extends Positioned {
+  readonly reason: DeadReason;
+  /** The provider's code for its last answer. */
+  readonly answer: string | null;
+  /** The provider's own words. They stay with those who may read the ledger. */
+  readonly detail: string | null;
+  readonly recipient: string | null;
+  readonly attempts: number;
+  readonly createdAt: string;
+}
+
+/** Dead letters with what is known of them, oldest first; `id` asks for one alone. */
+export async function deadLetters(
+  db: Database,
+  {
+    id = null,
+    reason = null,
+    limit,
+    after = START,
+  }: { id?: string | null; reason?: string | null; limit: number; after?: Position },
+): Promise<DeadLetter[]> {
+  return run<DeadLetter>(
+    db,
+    sql`select o.id, o.run, o.type, o.order_id as "orderId", o.dead_at::text as at, o.dead_reason as reason, n.answer,
+          n.answer_detail as detail, coalesce(n.recipient, c.email) as recipient, coalesce(n.attempts, 0) as attempts, o.created_at::text as "createdAt"
+        from outbox o
+        left join notifications n on n.message_id = o.id and n.replaced_at is null
+        left join orders r on r.id = o.order_id
+        left join customers c on c.id = r.customer_id
+        where o.dead_at is not null and o.discarded_at is null
+          and (${id}::uuid is null or o.id = ${id}::uuid) and (${reason}::text is null or o.dead_reason = ${reason}::text)
+          and (o.dead_at, o.id) > (${after.at}::timestamptz, ${after.id}::uuid)
+        order by o.dead_at, o.id limit ${limit}`,
+  );
+}
+
+// ── What the monitor sees ────────────────────────────────────────────────────────────────────────────────────────
+
+export interface DeadGroup {
+  readonly reason: DeadReason;
+  readonly count: number;
+  /** ISO 8601. */
+  readonly oldest: string;
+  /** Three of them, the newest first. */
+  readonly messageIds: readonly string[];
+  /** Those that operations have not been told of, up to a thousand. */
+  readonly fresh: readonly string[];
+}
+
+/** Dead letters, grouped by reason, the largest group first. */
+export async function deadGroups(db: Database): Promise<DeadGroup[]> {
+  return run<DeadGroup>(
+    db,
+    sql`select dead_reason as reason, count(*)::int as count,
+          to_char(min(dead_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as oldest,
+          (array_agg(id::text order by dead_at desc, id))[1:3] as "messageIds",
+          coalesce((array_agg(id::text order by dead_at) filter (where alerted_at is null))[1:1000], '{}') as fresh
+        from outbox where dead_at is not null and discarded_at is null
+        group by dead_reason order by count desc, reason`,
+  );
+}
+
+/** Writes down that operations were told of these dead letters. */
+export async function markAlerted(db: Database, ids: readonly string[]): Promise<void> {
+  await run(
+    db,
+    sql`with k as materialized (
+          select id from outbox where id = any (${array(ids, 'uuid')}) and dead_at is not null order by id for update
+        )
+        update outbox o set alerted_at = now() from k where o.id = k.id and o.dead_at is not null`,
+  );
+}
+
+/** → dead, for messages whose job failed by another hand than the notifier's. Answers how many the ledger did not know. */
+export async function recordFailedJobs(db: Database, runs: readonly MessageRun[]): Promise<number> {
+  const rows = await run(
+    db,
+    sql`with ${locking(runs)}
+        update outbox o set dead_at = now(), dead_reason = 'job_failed'
+        from k join given g using (id, run)
+        where o.id = k.id and k.enqueued_at is not null and k.sent_at is null and k.dead_at is null
+        returning 1`,
+  );
+  return rows.length;
+}
+
+export interface Backlog {
+  readonly staged: number;
+  readonly enqueued: number;
+  readonly dead: number;
+  /** Age of the oldest message that is neither finished nor dead; 0 when there is none. */
+  readonly oldestSeconds: number;
+}
+
+/** How much is unfinished, and for how long. */
+export async function backlog(db: Database): Promise<Backlog> {
+  const [row] = await run<Backlog>(
+    db,
+    sql`select
+          (select count(*)::int from outbox where enqueued_at is null and ${unfinished}) as staged,
+          (select count(*)::int from outbox where enqueued_at is not null and ${unfinished}) as enqueued,
+          (select count(*)::int from outbox where dead_at is not null and discarded_at is null) as dead,
+          coalesce(extract(epoch from now() - least(
+            (select min(created_at) from outbox where enqueued_at is null and ${unfinished}),
+            (select min(created_at) from outbox where enqueued_at is not null and ${unfinished}))), 0)::float8 as "oldestSeconds"`,
+  );
+  if (!row) throw new Error('the ledger did not count');
+  return row;
+}

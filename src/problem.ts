@@ -1,0 +1,88 @@
+/** Error answers: RFC 9457 `application/problem+json`, without stack, SQL or anything the client has not sent. */
+import { STATUS_CODES } from 'node:http';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { isUnavailable } from './database.ts';
+import { plain } from './lifecycle.ts';
+
+export interface FieldError {
+  /** JSON pointer into the request's body, or the name of a header or a parameter. */
+  readonly path: string;
+  readonly message: string;
+}
+
+export interface Problem {
+  readonly type: 'about:blank';
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly instance: string;
+  readonly errors?: readonly FieldError[];
+}
+
+const RETRY_AFTER_SECONDS = '2';
+
+/** Sends a problem. `errors` names the fields at fault. */
+export function sendProblem(
+  reply: FastifyReply,
+  status: number,
+  detail: string,
+  errors?: readonly FieldError[],
+): FastifyReply {
+  return reply
+    .status(status)
+    .type('application/problem+json')
+    .send(JSON.stringify(problem(reply.request, status, detail, errors)));
+}
+
+export function problem(
+  request: FastifyRequest,
+  status: number,
+  detail: string,
+  errors?: readonly FieldError[],
+): Problem {
+  const title = STATUS_CODES[status] ?? 'Error';
+  const instance = request.url.split('?', 1)[0] ?? '/'; // query strings may hold what does not belong in answers or logs
+  return { type: 'about:blank', title, status, detail, instance, ...(errors ? { errors } : {}) };
+}
+
+/** Makes problems of everything that goes wrong in `app`, unknown routes included. */
+export function addProblemHandlers(app: FastifyInstance): void {
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler((_request, reply) => sendProblem(reply, 404, 'There is nothing at this address.'));
+}
+
+function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (error.validation) {
+    return sendProblem(
+      reply,
+      400,
+      `The ${error.validationContext ?? 'request'} is not valid.`,
+      fieldErrors(error),
+    );
+  }
+  if (isUnavailable(error)) {
+    request.log.warn({ err: plain(error), route: request.routeOptions.url }, 'the ledger cannot be reached');
+    reply.header('retry-after', RETRY_AFTER_SECONDS);
+    return sendProblem(
+      reply,
+      503,
+      'The order book cannot be reached. Nothing was stored by this answer; try again.',
+    );
+  }
+  if (error.statusCode && error.statusCode < 500) return sendProblem(reply, error.statusCode, error.message);
+  request.log.error({ err: plain(error), route: request.routeOptions.url }, 'a request failed');
+  return sendProblem(reply, 500, 'Something went wrong here.');
+}
+
+/** Ajv's findings, each at the path of the field that it speaks of. */
+function fieldErrors(error: FastifyError): FieldError[] {
+  return (error.validation ?? []).map(({ instancePath, params, message, keyword }) => {
+    const missing = params.missingProperty ?? params.additionalProperty;
+    const path = typeof missing === 'string' ? `${instancePath}/${missing}` : instancePath || '/';
+    return {
+      path,
+      message:
+        keyword === 'pattern' ? 'has a form or characters that are not allowed' : (message ?? 'is not valid'),
+    };
+  });
+}

@@ -1,0 +1,281 @@
+/**
+ * The only door to BullMQ: what a job looks like, how it is retried, how it is added, looked at, removed and consumed.
+ * Redis is transport: nothing here decides what becomes of a message. A job carries ids only, and its failure a code.
+ */
+import { DelayedError, type Job, type JobsOptions, Queue, UnrecoverableError, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+import type { Config } from './config.ts';
+import { deadline } from './deadline.ts';
+import { type Log, plain } from './lifecycle.ts';
+
+export const QUEUE = 'order-notifications';
+const PREFIX = 'bull';
+const key = (suffix: string) => `${PREFIX}:${QUEUE}:${suffix}`;
+
+/** A Redis that does not answer within this is away; against a black hole a command would wait for ever. */
+const REDIS_DEADLINE_MS = 5_000;
+/** How long a finished job still turns an addition of the same id into nothing. The ledger protects after that. */
+const COMPLETED_JOBS_KEPT_S = 3_600;
+/** BullMQ counts stalls for a job's whole life and buries it after the second kill. Starts are counted in the ledger. */
+const NO_STALL_LIMIT = 1_000_000_000;
+
+/** Without metrics of its workers Bull Board shows empty charts: a day of them, a point a minute. */
+const MINUTES_OF_METRICS = 24 * 60;
+
+/** One run of one message: what a job stands for. */
+export interface MessageRun {
+  readonly id: string;
+  readonly run: number;
+}
+
+/** What a job is made of: a message's run, with what people like to see on it. */
+export interface Enqueueable extends MessageRun {
+  readonly type: string;
+  readonly orderId: string;
+}
+
+/** A job's name is its message's type, its id `<message id>-<run>`. The ids inside are for people's eyes. */
+export interface JobData {
+  readonly messageId: string;
+  readonly orderId: string;
+  readonly run: number;
+}
+
+export const jobId = ({ id, run }: MessageRun): string => `${id}-${run}`;
+
+/** The message and run that a job stands for; undefined for a job that the relay has not made. */
+export function parseJobId(id: string): MessageRun | undefined {
+  const [, messageId, run] = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-([1-9]\d{0,8})$/.exec(id) ?? [];
+  return messageId && run ? { id: messageId, run: Number(run) } : undefined;
+}
+
+/** Attempts and the pauses between them: n-th retry after backoff · 2^(n−1), of which up to half is left away at random. */
+export function retryPolicy(
+  config: Pick<Config, 'notificationAttempts' | 'notificationBackoffMs'>,
+): JobsOptions {
+  return {
+    attempts: config.notificationAttempts,
+    backoff: { type: 'exponential', delay: config.notificationBackoffMs, jitter: 0.5 },
+    removeOnComplete: { age: COMPLETED_JOBS_KEPT_S },
+    removeOnFail: false,
+    stackTraceLimit: 0,
+  };
+}
+
+/** What Redis shows of a job. */
+export type Sighting =
+  | { readonly state: 'lost' }
+  | { readonly state: 'unfinished' }
+  | { readonly state: 'failed' }
+  | { readonly state: 'completed'; readonly value: JobValue | null };
+
+export interface QueueDoor {
+  /** BullMQ's own object, for Bull Board alone. */
+  readonly queue: Queue<JobData>;
+  /** Adds all in their order. Ids that Redis already has, in whatever state, change nothing. When it throws, any may have been added. */
+  enqueue(messages: readonly Enqueueable[]): Promise<void>;
+  /** Adds each alone, in their order, and says how each fared: `refused` for a reason of its own, or Redis `unavailable`. */
+  enqueueEach(messages: readonly Enqueueable[]): Promise<('added' | 'refused' | 'unavailable')[]>;
+  /** How each job looks, in the order asked: one round trip, one small read each. */
+  look(messages: readonly MessageRun[]): Promise<Sighting[]>;
+  /** Removes jobs; answers those that are locked by a worker and stay for now. */
+  remove<M extends MessageRun>(messages: readonly M[]): Promise<M[]>;
+  /** The runs in the failed set, from the newest on. */
+  failedRuns(offset: number, limit: number): Promise<MessageRun[]>;
+  /** The mark by which the ledger knows this Redis again. */
+  readEpoch(): Promise<string | null>;
+  writeEpoch(epoch: string): Promise<void>;
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens the queue for everybody but the consumers. Every call has a deadline and throws when Redis is away. */
+export function openQueue(config: Config, log: Log): QueueDoor {
+  const redis = connectRedis(config, log, { maxRetriesPerRequest: 1, commandTimeout: REDIS_DEADLINE_MS });
+  const queue = new Queue<JobData>(QUEUE, { connection: redis, prefix: PREFIX, skipWaitingForReady: true });
+  queue.on('error', () => undefined); // the connection's own listener has logged it
+  const options = retryPolicy(config);
+  const bounded = <T>(promise: Promise<T>) => deadline(promise, REDIS_DEADLINE_MS, 'a call to Redis');
+
+  /** Commands in one round trip; throws the first error among their answers. */
+  async function pipeline(commands: (string | number)[][]): Promise<unknown[]> {
+    const answers = await bounded(redis.pipeline(commands).exec());
+    return (answers ?? []).map(([error, answer]) => {
+      if (error) throw error;
+      return answer;
+    });
+  }
+
+  async function add(messages: readonly Enqueueable[]): Promise<void> {
+    await bounded(
+      queue.addBulk(
+        messages.map((message) => ({
+          name: message.type,
+          data: { messageId: message.id, orderId: message.orderId, run: message.run },
+          opts: { ...options, jobId: jobId(message) },
+        })),
+      ),
+    );
+  }
+
+  return {
+    queue,
+    enqueue: add,
+    async enqueueEach(messages) {
+      const fates = await Promise.allSettled(messages.map((message) => add([message])));
+      return fates.map((fate) => {
+        if (fate.status === 'fulfilled') return 'added';
+        return isOwnFault(fate.reason) ? 'refused' : 'unavailable';
+      });
+    },
+    async look(messages) {
+      const answers = await pipeline(
+        messages.map((m) => [
+          'hmget',
+          key(jobId(m)),
+          'timestamp',
+          'finishedOn',
+          'returnvalue',
+          'failedReason',
+        ]),
+      );
+      return answers.map((answer) => sighting(answer as (string | null)[])); // hmget answers with a list of texts
+    },
+    async remove(messages) {
+      const answers = await Promise.all(messages.map((m) => bounded(queue.remove(jobId(m)))));
+      return messages.filter((_, i) => answers[i] === 0);
+    },
+    async failedRuns(offset, limit) {
+      const ids = await bounded(redis.zrevrange(key('failed'), offset, offset + limit - 1));
+      return ids.flatMap((id) => parseJobId(id) ?? []);
+    },
+    readEpoch: () => bounded(redis.get(key('epoch'))),
+    async writeEpoch(epoch) {
+      await bounded(redis.set(key('epoch'), epoch));
+    },
+    async ping() {
+      await bounded(redis.ping());
+    },
+    async close() {
+      await deadline(queue.close(), 1_000, 'closing the queue').catch(() => undefined); // away: nothing to say goodbye to
+      redis.disconnect();
+    },
+  };
+}
+
+/** What Redis answers about its own state, in whatever command. */
+const REDIS_STATE =
+  /OOM|READONLY|LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|MISCONF|NOAUTH|NOPERM|TRYAGAIN|UNKILLABLE/;
+
+/** Whether Redis has answered, and has refused this command rather than all. */
+function isOwnFault(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError' && !REDIS_STATE.test(error.message);
+}
+
+function sighting([timestamp, finishedOn, value, failedReason]: (string | null)[]): Sighting {
+  if (!timestamp) return { state: 'lost' };
+  if (!finishedOn) return { state: 'unfinished' };
+  return failedReason ? { state: 'failed' } : { state: 'completed', value: parseValue(value) };
+}
+
+/** Redis may hold anything: what is not a value of ours is as good as none. */
+function parseValue(text: string | null | undefined): JobValue | null {
+  try {
+    const { letterId, providerId } = JSON.parse(text ?? '');
+    return typeof letterId === 'string' && typeof providerId === 'string' ? { letterId, providerId } : null;
+  } catch {
+    return null;
+  }
+}
+
+function connectRedis(
+  config: Config,
+  log: Log,
+  options: { maxRetriesPerRequest: number | null; commandTimeout?: number },
+): Redis {
+  const redis = new Redis(config.redisUrl, {
+    ...options,
+    connectTimeout: REDIS_DEADLINE_MS,
+    retryStrategy: (times) => Math.min(50 * 2 ** times, 1_000),
+    // A fail-over leaves us with a replica: reconnect, and repeat the command there.
+    reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
+  });
+  redis.on('error', (error) => log.debug({ err: plain(error) }, 'Redis'));
+  redis.on('close', () => log.warn('the connection to Redis is closed'));
+  redis.on('ready', () => log.debug('the connection to Redis is ready'));
+  return redis;
+}
+
+/** A job in a worker's hands. */
+export interface TakenJob extends MessageRun {
+  /** Whether its failure now would be its last. */
+  readonly lastAttempt: boolean;
+}
+
+/** What a completed job keeps: enough for the ledger to learn of an acceptance that could not be marked. */
+export interface JobValue {
+  readonly letterId: string;
+  readonly providerId: string;
+}
+
+/** What is to become of a job: the handler's whole say. */
+export type JobEnd =
+  | { readonly end: 'completed'; readonly value: JobValue | null }
+  /** Fails now, for good or until its next attempt; spends an attempt. */
+  | { readonly end: 'failed'; readonly code: string; readonly forGood: boolean }
+  /** Goes to the tail after so long, and spends no attempt. */
+  | { readonly end: 'postponed'; readonly ms: number };
+
+export interface Consumer {
+  /** Takes no further jobs. A worker that waits on an empty queue may still take one. */
+  pause(): Promise<void>;
+  resume(): void;
+  close(): Promise<void>;
+}
+
+/** Hands jobs to `handle`, many at a time, until closed. */
+export function consume(config: Config, log: Log, handle: (job: TakenJob) => Promise<JobEnd>): Consumer {
+  const connection = connectRedis(config, log, { maxRetriesPerRequest: null });
+  const worker = new Worker<JobData, JobValue | null>(
+    QUEUE,
+    async (job, token) => finish(job, token, await handleJob(job, handle)),
+    {
+      connection,
+      prefix: PREFIX,
+      concurrency: config.notifierConcurrency,
+      lockDuration: config.lockDurationMs,
+      stalledInterval: config.stalledIntervalMs,
+      maxStalledCount: NO_STALL_LIMIT,
+      limiter: { max: config.emailRatePerSecond, duration: 1_000 },
+      metrics: { maxDataPoints: MINUTES_OF_METRICS },
+    },
+  );
+  worker.on('error', (error) => log.debug({ err: plain(error) }, 'the worker'));
+  return {
+    pause: () => worker.pause(true),
+    resume: () => worker.resume(),
+    async close() {
+      await worker.close();
+      connection.disconnect();
+    },
+  };
+}
+
+async function handleJob(job: Job<JobData>, handle: (job: TakenJob) => Promise<JobEnd>): Promise<JobEnd> {
+  const message = parseJobId(job.id ?? '');
+  if (!message) return { end: 'failed', code: 'not_a_message', forGood: true };
+  return handle({ ...message, lastAttempt: job.attemptsMade + 1 >= (job.opts.attempts ?? 1) });
+}
+
+/** Says it in BullMQ's way. An error's message is stored in Redis: codes only. */
+async function finish(job: Job<JobData>, token: string | undefined, end: JobEnd): Promise<JobValue | null> {
+  switch (end.end) {
+    case 'completed':
+      return end.value;
+    case 'failed':
+      throw end.forGood ? new UnrecoverableError(end.code) : new Error(end.code);
+    case 'postponed':
+      await job.moveToDelayed(Date.now() + end.ms, token);
+      throw new DelayedError();
+  }
+}

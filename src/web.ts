@@ -1,0 +1,90 @@
+/** The web process: HTTP API, its documentation, the dashboard, health. It stays ready while Redis is away. */
+import helmet from '@fastify/helmet';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify';
+import { apiRoutes } from './api.ts';
+import { adminRoutes } from './board.ts';
+import { type Database, openDatabase } from './database.ts';
+import { addHealthRoutes } from './health.ts';
+import { openHinter } from './hints.ts';
+import { main, type Process } from './lifecycle.ts';
+import { ledgerTime } from './outbox.ts';
+import { addProblemHandlers } from './problem.ts';
+import { openQueue, type QueueDoor } from './queue.ts';
+
+const BODY_LIMIT = 64 * 1024;
+
+await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) => {
+  const { config, log } = process;
+  const { db, close } = openDatabase(config.databaseUrl, 'web', 16);
+  process.onClose('database', close);
+  process.onReady('database', () => ledgerTime(db));
+  const hinter = openHinter(config.databaseUrl, log);
+  process.onClose('hints', hinter.close);
+  const queue = openQueue(config, log);
+  process.onClose('queue', queue.close);
+  if (config.apiKeys.length === 0) log.warn('API_KEYS is not set: every order is refused');
+  if (!config.admin) log.warn('ADMIN_USERNAME and ADMIN_PASSWORD are not both set: the dashboard is closed');
+
+  const app = await createWeb(process, { db, queue, onStaged: hinter.hint });
+  process.onClose('http', () => app.close());
+  await app.listen({ host: config.host, port: config.port });
+});
+
+export interface WebParts {
+  readonly db: Database;
+  readonly queue: QueueDoor;
+  readonly onStaged: () => void;
+}
+
+/** The application, ready to listen or to be injected with requests. */
+export async function createWeb(
+  process: Process,
+  { db, queue, onStaged }: WebParts,
+): Promise<FastifyInstance> {
+  const { config, log } = process;
+  const logger: FastifyBaseLogger = log; // with pino's own type the application would be of another type than plugins expect
+  const app = fastify({
+    loggerInstance: logger,
+    disableRequestLogging: true,
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: 15_000,
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000 },
+    forceCloseConnections: 'idle',
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true } },
+  });
+  addProblemHandlers(app);
+  addHealthRoutes(app, process);
+  await app.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: contentSecurityPolicy },
+  });
+  await app.register(swagger, { openapi: describe(config.publicUrl) });
+  await app.register(swaggerUi, { routePrefix: '/docs', theme: { title: 'Order Notifications: API' } });
+  await app.register(apiRoutes, { db, apiKeys: config.apiKeys, onStaged });
+  await app.register(adminRoutes, { prefix: '/admin', db, queue, admin: config.admin, onStaged });
+  return app;
+}
+
+/** Nothing from other hosts. Swagger UI and Bull Board set styles from their scripts, and carry images in their CSS. */
+const contentSecurityPolicy = {
+  defaultSrc: ["'self'"],
+  styleSrc: ["'self'", "'unsafe-inline'"],
+  imgSrc: ["'self'", 'data:'],
+  objectSrc: ["'none'"],
+  baseUri: ["'self'"],
+  formAction: ["'self'"],
+  frameAncestors: ["'none'"],
+};
+
+const describe = (publicUrl: string) => ({
+  openapi: '3.1.0' as const,
+  info: {
+    title: 'Order Notifications',
+    version: '1',
+    description: 'Place orders. Each is stored together with its confirmation, which arrives once.',
+  },
+  servers: [{ url: publicUrl }],
+  tags: [{ name: 'customers' }, { name: 'orders' }],
+  components: { securitySchemes: { bearer: { type: 'http' as const, scheme: 'bearer' } } },
+});

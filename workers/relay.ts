@@ -1,0 +1,284 @@
+/**
+ * outbox → queue: enqueues staged messages in their order, puts back what Redis lost, keeps the failed set a mirror of
+ * the ledger's dead letters, and purges what is long finished. It alone adds and removes jobs. Of several relays one
+ * works, by a lease in the ledger; a late write of one that has lost it changes nothing.
+ */
+import { Counter, Gauge } from 'prom-client';
+import { v7 as uuidv7 } from 'uuid';
+import type { Config } from '../src/config.ts';
+import { type Database, openDatabase } from '../src/database.ts';
+import { serveHealth } from '../src/health.ts';
+import { listenForHints } from '../src/hints.ts';
+import { type Log, main, type Process, plain, rest } from '../src/lifecycle.ts';
+import {
+  chargeEnqueue,
+  deadMessages,
+  giveLeaseBack,
+  LEASE_SECONDS,
+  ledgerTime,
+  markEnqueued,
+  markSent,
+  outdatedRuns,
+  overdueMessages,
+  type Position,
+  type Positioned,
+  purgeFinished,
+  purgeIdempotencyKeys,
+  readEpoch,
+  restage,
+  restageAll,
+  type StagedMessage,
+  stagedMessages,
+  takeLease,
+  writeEpoch,
+} from '../src/outbox.ts';
+import { openQueue, QUEUE, type QueueDoor } from '../src/queue.ts';
+
+const LEASE_LOOP_MS = (LEASE_SECONDS * 1_000) / 3;
+/** Measured against bare `addBulk`: one batch at a time reaches 0.75, three in flight 1.0. */
+const BATCHES_IN_FLIGHT = 3;
+/** A sweep reads this many jobs at a time, rests, and stops after so many pages until its next turn. */
+const SWEEP_PAGE = 500;
+const SWEEP_REST_MS = 100;
+const SWEEP_PAGES_PER_TURN = 20;
+const PURGE_LOOP_MS = 3_600_000;
+const PURGE_PAGE = 500;
+
+await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) => {
+  const { config, log } = process;
+  const { db, close } = openDatabase(config.databaseUrl, 'relay', 6);
+  process.onClose('database', close);
+  process.onReady('database', () => ledgerTime(db));
+  const queue = openQueue(config, log);
+  process.onClose('queue', queue.close);
+  process.onReady('redis', queue.ping);
+  await serveHealth(process);
+
+  const relay = createRelay({ db, queue, config, log, metrics: process.metrics, ending: process.ending });
+  process.onClose('lease', relay.stepDown);
+  const draining = process.loop('drain', config.relayPollMs, relay.drain);
+  process.loop('reconcile', config.reconcileIntervalMs, relay.reconcile);
+  process.loop('purge', PURGE_LOOP_MS, relay.purge);
+  process.loop('lease', LEASE_LOOP_MS, async () => {
+    if (await relay.lead()) draining.wake();
+    return false;
+  });
+  // Postgres may be down now: the loops poll, and hints begin when it is back.
+  void listenForHints(config.databaseUrl, draining.wake).then(
+    (stop) => process.onClose('hints', stop),
+    (error: unknown) => log.warn({ err: plain(error) }, 'no hints: polling alone'),
+  );
+});
+
+export interface RelayParts {
+  readonly db: Database;
+  readonly queue: QueueDoor;
+  readonly config: Pick<Config, 'relayBatch' | 'reconcileAfterMs' | 'retentionDays'>;
+  readonly log: Log;
+  readonly metrics: Process['metrics'];
+  readonly ending: AbortSignal;
+}
+
+export interface Relay {
+  /** Takes or renews the lease. Answers whether this relay has just become the leader. */
+  lead(): Promise<boolean>;
+  stepDown(): Promise<void>;
+  /** Enqueues all that is staged. Throws when Redis or the ledger refuse. */
+  drain(): Promise<boolean>;
+  /** One round of restaging and mirroring. */
+  reconcile(): Promise<boolean>;
+  purge(): Promise<boolean>;
+}
+
+export function createRelay({ db, queue, config, log, metrics, ending }: RelayParts): Relay {
+  const holder = uuidv7();
+  let leading = false;
+  const enqueued = new Counter({
+    name: 'relay_enqueued_total',
+    help: 'Messages handed to the queue',
+    registers: [metrics],
+  });
+  const restaged = new Counter({
+    name: 'relay_restaged_total',
+    help: 'Messages put back because Redis lost them',
+    registers: [metrics],
+  });
+  const leader = new Gauge({
+    name: 'relay_leader',
+    help: '1 while this relay holds the lease',
+    registers: [metrics],
+  });
+
+  async function lead(): Promise<boolean> {
+    const before = leading;
+    leading = await takeLease(db, 'relay', holder);
+    leader.set(leading ? 1 : 0);
+    if (leading !== before) log.info(leading ? 'leading' : 'standing by');
+    return leading && !before;
+  }
+
+  // ── Draining ──
+
+  async function drain(): Promise<boolean> {
+    const inFlight = new Set<Promise<void>>();
+    const seqs = new Set<string>();
+    const failures: unknown[] = [];
+    let full = leading;
+
+    while (full && failures.length === 0 && !ending.aborted) {
+      const batch = await stagedMessages(db, holder, config.relayBatch, [...seqs]);
+      full = batch.length === config.relayBatch;
+      for (const { seq } of batch) seqs.add(seq);
+      const one: Promise<void> = enqueueBatch(batch)
+        .catch((error: unknown) => void failures.push(error))
+        .finally(() => {
+          inFlight.delete(one);
+          for (const { seq } of batch) seqs.delete(seq);
+        });
+      inFlight.add(one);
+      if (inFlight.size >= BATCHES_IN_FLIGHT) await Promise.race(inFlight);
+    }
+    // After a failure nothing new starts before the others have settled: so order holds.
+    await Promise.all(inFlight);
+    if (failures.length > 0) throw failures[0];
+    return false;
+  }
+
+  async function enqueueBatch(batch: readonly StagedMessage[]): Promise<void> {
+    if (batch.length === 0) return;
+    const added = await addToQueue(batch);
+    await markEnqueued(db, holder, added);
+    enqueued.inc(added.length);
+    const earlier = added.flatMap(({ id, run }) => (run > 1 ? [{ id, run: run - 1 }] : []));
+    if (earlier.length > 0) await queue.remove(earlier); // locked ones are left to the mirror
+  }
+
+  /** Adds all at once; where that fails, each alone, so that one that Redis refuses stops nobody else. */
+  async function addToQueue(batch: readonly StagedMessage[]): Promise<readonly StagedMessage[]> {
+    try {
+      await queue.enqueue(batch);
+      return batch;
+    } catch (error) {
+      const fates = await queue.enqueueEach(batch);
+      const added = batch.filter((_, i) => fates[i] === 'added');
+      if (added.length === 0) throw error; // Redis refuses everybody: that is not the messages' fault
+      const refused = batch.filter((_, i) => fates[i] === 'refused');
+      if (refused.length > 0) {
+        log.warn(
+          { messageIds: refused.slice(0, 3).map(({ id }) => id), count: refused.length, err: plain(error) },
+          'Redis refuses these alone',
+        );
+        await chargeEnqueue(db, holder, refused);
+      }
+      return added;
+    }
+  }
+
+  // ── Reconciling ──
+
+  async function reconcile(): Promise<boolean> {
+    if (!leading) return false;
+    await checkEpoch();
+    await sweepOverdue();
+    await mirrorDead();
+    await mirrorFailed();
+    return false;
+  }
+
+  /** A Redis without the ledger's mark has lost its data: everything unfinished is restaged, and only then it is marked. */
+  async function checkEpoch(): Promise<void> {
+    const [known, seen] = await Promise.all([readEpoch(db, QUEUE), queue.readEpoch()]);
+    if (known !== undefined && known === seen) return;
+    const before = await ledgerTime(db);
+    let moved = 0;
+    for (let page = SWEEP_PAGE; page === SWEEP_PAGE; moved += page)
+      page = await restageAll(db, holder, before, SWEEP_PAGE);
+    if (!(await takeLease(db, 'relay', holder))) return; // restaging may have changed nothing: the new leader does it
+    const epoch = uuidv7();
+    await writeEpoch(db, QUEUE, epoch);
+    await queue.writeEpoch(epoch);
+    restaged.inc(moved);
+    log.warn({ restaged: moved, first: known === undefined }, 'Redis had no mark of this ledger');
+  }
+
+  const sweepOverdue = sweeping(
+    (after) => overdueMessages(db, config.reconcileAfterMs, SWEEP_PAGE, after),
+    async (messages) => {
+      const sightings = await queue.look(messages);
+      const lost: Positioned[] = [];
+      for (const [i, message] of messages.entries()) {
+        const sighting = sightings[i];
+        if (sighting?.state === 'lost') lost.push(message);
+        if (sighting?.state !== 'completed') continue;
+        if (sighting.value) await markSent(db, [{ messageId: message.id, ...sighting.value }]);
+        else if ((await queue.remove([message])).length === 0) lost.push(message);
+      }
+      if (lost.length === 0) return;
+      await restage(db, holder, lost);
+      restaged.inc(lost.length);
+      log.warn({ restaged: lost.length }, 'Redis had lost jobs');
+    },
+  );
+
+  /** A dead letter that Redis lost is enqueued too: the notifier fails it again, with its reason and without a call. */
+  const mirrorDead = sweeping(
+    (after) => deadMessages(db, SWEEP_PAGE, after),
+    async (messages) => {
+      const sightings = await queue.look(messages);
+      const lost = messages.filter((_, i) => sightings[i]?.state === 'lost');
+      if (lost.length > 0) await queue.enqueue(lost);
+    },
+  );
+
+  let failedOffset = 0;
+  async function mirrorFailed(): Promise<void> {
+    for (let pages = 0; pages < SWEEP_PAGES_PER_TURN; pages += 1) {
+      const runs = await queue.failedRuns(failedOffset, SWEEP_PAGE);
+      const outdated = await outdatedRuns(db, runs);
+      const locked = await queue.remove(outdated);
+      failedOffset += runs.length - outdated.length + locked.length;
+      if (runs.length < SWEEP_PAGE) {
+        failedOffset = 0;
+        return;
+      }
+      await rest(SWEEP_REST_MS, ending);
+    }
+  }
+
+  /** Goes through pages from where the last turn stopped, and begins anew after the last one. */
+  function sweeping(
+    read: (after: Position | undefined) => Promise<Positioned[]>,
+    handle: (page: readonly Positioned[]) => Promise<void>,
+  ): () => Promise<void> {
+    let after: Position | undefined;
+    return async () => {
+      for (let pages = 0; pages < SWEEP_PAGES_PER_TURN; pages += 1) {
+        const page = await read(after);
+        if (page.length > 0) await handle(page);
+        after = page.length === SWEEP_PAGE ? page.at(-1) : undefined;
+        if (!after || ending.aborted) return;
+        await rest(SWEEP_REST_MS, ending);
+      }
+    };
+  }
+
+  // ── Purging ──
+
+  async function purge(): Promise<boolean> {
+    if (!leading) return false;
+    const letters = await purgeFinished(db, config.retentionDays, PURGE_PAGE);
+    const keys = await purgeIdempotencyKeys(db, PURGE_PAGE);
+    return letters === PURGE_PAGE || keys === PURGE_PAGE;
+  }
+
+  return {
+    lead,
+    drain,
+    reconcile,
+    purge,
+    async stepDown() {
+      leading = false;
+      await giveLeaseBack(db, 'relay', holder);
+    },
+  };
+}
