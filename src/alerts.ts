@@ -145,7 +145,7 @@ export function createDelivery(urls: readonly string[], log: Log): (alert: Alert
     const fates = await Promise.allSettled(urls.map((url) => post(url, alert)));
     for (const fate of fates) {
       if (fate.status === 'rejected')
-        log.error({ dedupKey, err: plain(fate.reason) }, 'an alert was not delivered');
+        log.error({ dedupKey, error: plain(fate.reason) }, 'an alert was not delivered');
     }
     return urls.length === 0 || fates.some(({ status }) => status === 'fulfilled');
   };

@@ -72,10 +72,14 @@ export async function run<Row extends object = Record<string, unknown>>(
   }
 }
 
-/** Binds an array as one parameter: `= any(${array(ids, 'uuid')})`, `unnest(${array(runs, 'int')})`. */
+/**
+ * Binds an array as one parameter: `= any(${array(ids, 'uuid')})`, `unnest(${array(runs, 'int')})`. Texts and numbers only:
+ * postgres.js takes an array of booleans or bigints for a single value of its first element's type, and Drizzle takes
+ * away its serializer for arrays of timestamps.
+ */
 export function array(
-  values: readonly unknown[],
-  type: 'uuid' | 'int' | 'bigint' | 'smallint' | 'text' | 'timestamptz' | 'boolean',
+  values: readonly (string | number | null)[],
+  type: 'uuid' | 'int' | 'bigint' | 'smallint' | 'text',
 ) {
   return sql`${sql.param(values)}::${sql.raw(type)}[]`;
 }

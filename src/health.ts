@@ -22,6 +22,14 @@ export function addHealthRoutes(app: FastifyInstance, process: Process): void {
 export async function serveHealth(process: Process): Promise<void> {
   const app = fastify({ logger: false });
   addHealthRoutes(app, process);
-  process.onClose('health', () => app.close());
+  process.onClose('health', () => closeHttp(app));
   await app.listen({ host: process.config.host, port: process.config.port });
+}
+
+const IDLE_SWEEP_MS = 50;
+
+/** Ends the server: what is asked is answered; a connection kept alive is closed as soon as it is idle, not once. */
+export async function closeHttp(app: FastifyInstance): Promise<void> {
+  const sweep = setInterval(() => app.server.closeIdleConnections(), IDLE_SWEEP_MS);
+  await app.close().finally(() => clearInterval(sweep));
 }

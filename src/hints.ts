@@ -26,7 +26,7 @@ export function openHinter(databaseUrl: string, log: Log): Hinter {
     do {
       again = false;
       await deadline(client.notify(CHANNEL, ''), HINT_DEADLINE_MS, 'a hint').catch((error: unknown) =>
-        log.debug({ err: plain(error) }, 'a hint was lost'),
+        log.debug({ error: plain(error) }, 'a hint was lost'),
       );
     } while (again);
     under_way = false;

@@ -47,7 +47,7 @@ export interface Loop {
 
 /**
  * Runs a process from beginning to end when its file is the one that Node was started with, and does nothing when the
- * file is only imported. Reads the settings, starts, and ends on a signal or on an error that nobody expected.
+ * file is only imported. Stands last in its file: what it starts may use everything above. Reads the settings, starts, and ends on a signal or on an error that nobody expected.
  * @param file `import.meta.filename`: the process has its name.
  */
 export async function main(
@@ -72,7 +72,7 @@ export async function main(
     process.exit(exitCode);
   }
   function crash(error: unknown): void {
-    log.fatal({ err: plain(error) }, 'unexpected error');
+    log.fatal({ error: plain(error) }, 'unexpected error');
     void end(1);
   }
 
@@ -195,7 +195,7 @@ class Closers {
       const result = await Promise.race([late, Promise.resolve().then(close)]);
       if (result === 'late') this.#log.warn({ what }, 'left behind: it did not close in time');
     } catch (error) {
-      this.#log.warn({ what, err: plain(error) }, 'did not close cleanly');
+      this.#log.warn({ what, error: plain(error) }, 'did not close cleanly');
     } finally {
       timer.abort();
       await late.catch(() => undefined); // only its own abort can make it throw
@@ -230,7 +230,7 @@ function startLoop({ name, pauseMs, turn, log, onStuck }: LoopOptions): Loop {
       return more ? 0 : pauseMs;
     } catch (error) {
       failures += 1;
-      log.warn({ loop: name, failures, err: plain(error) }, 'a turn failed and will be tried again');
+      log.warn({ loop: name, failures, error: plain(error) }, 'a turn failed and will be tried again');
       return Math.min(100 * 2 ** failures, LONGEST_ERROR_PAUSE_MS);
     }
   }

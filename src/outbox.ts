@@ -164,12 +164,12 @@ export async function restage(
             'uuid',
           )}, ${array(
             lost.map((m) => m.at),
-            'timestamptz',
+            'text',
           )}) as s (id, at)
         )
         update outbox o set enqueued_at = null
         from k join given g using (id, run) join seen s using (id)
-        where o.id = k.id and k.enqueued_at = s.at and k.sent_at is null and k.dead_at is null and ${leaseHeld(holder)}`,
+        where o.id = k.id and k.enqueued_at = s.at::timestamptz and k.sent_at is null and k.dead_at is null and ${leaseHeld(holder)}`,
   );
 }
 
@@ -488,11 +488,11 @@ export async function settleAttempts(db: Database, settlements: readonly Settlem
               'int',
             )}, ${array(
               s.map((x) => x.call?.unknownBefore ?? null),
-              'timestamptz',
+              'text',
             )},
             ${array(
-              s.map((x) => x.notAccepted),
-              'boolean',
+              s.map((x) => Number(x.notAccepted)),
+              'int',
             )}, ${array(
               s.map((x) => x.answer),
               'text',
@@ -503,7 +503,7 @@ export async function settleAttempts(db: Database, settlements: readonly Settlem
             as x (id, dead, letter_id, attempt, unknown_before, not_accepted, answer, detail)
         ), letters as (
           update notifications n set answer = x.answer, answer_detail = x.detail, answered_at = now(),
-            first_unknown_at = case when x.not_accepted and n.attempts = x.attempt then x.unknown_before else n.first_unknown_at end
+            first_unknown_at = case when x.not_accepted = 1 and n.attempts = x.attempt then x.unknown_before::timestamptz else n.first_unknown_at end
           from outcome x join k on k.id = x.id
           where n.id = x.letter_id and n.accepted_at is null
         )

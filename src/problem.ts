@@ -61,7 +61,10 @@ function answerError(error: FastifyError, request: FastifyRequest, reply: Fastif
     );
   }
   if (isUnavailable(error)) {
-    request.log.warn({ err: plain(error), route: request.routeOptions.url }, 'the ledger cannot be reached');
+    request.log.warn(
+      { error: plain(error), route: request.routeOptions.url },
+      'the ledger cannot be reached',
+    );
     reply.header('retry-after', RETRY_AFTER_SECONDS);
     return sendProblem(
       reply,
@@ -70,7 +73,7 @@ function answerError(error: FastifyError, request: FastifyRequest, reply: Fastif
     );
   }
   if (error.statusCode && error.statusCode < 500) return sendProblem(reply, error.statusCode, error.message);
-  request.log.error({ err: plain(error), route: request.routeOptions.url }, 'a request failed');
+  request.log.error({ error: plain(error), route: request.routeOptions.url }, 'a request failed');
   return sendProblem(reply, 500, 'Something went wrong here.');
 }
 

@@ -200,8 +200,9 @@ function connectRedis(
     // A fail-over leaves us with a replica: reconnect, and repeat the command there.
     reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
   });
-  redis.on('error', (error) => log.debug({ err: plain(error) }, 'Redis'));
-  redis.on('close', () => log.warn('the connection to Redis is closed'));
+  redis.on('error', (error) => log.debug({ error: plain(error) }, 'Redis'));
+  redis.on('close', () => log.debug('the connection to Redis is closed'));
+  redis.on('reconnecting', () => log.warn('the connection to Redis is lost'));
   redis.on('ready', () => log.debug('the connection to Redis is ready'));
   return redis;
 }
@@ -238,7 +239,7 @@ export function consume(config: Config, log: Log, handle: (job: TakenJob) => Pro
   const connection = connectRedis(config, log, { maxRetriesPerRequest: null });
   const worker = new Worker<JobData, JobValue | null>(
     QUEUE,
-    async (job, token) => finish(job, token, await handleJob(job, handle)),
+    async (job, token) => finish(job, token, await handleJob(job, handle, log)),
     {
       connection,
       prefix: PREFIX,
@@ -250,7 +251,7 @@ export function consume(config: Config, log: Log, handle: (job: TakenJob) => Pro
       metrics: { maxDataPoints: MINUTES_OF_METRICS },
     },
   );
-  worker.on('error', (error) => log.debug({ err: plain(error) }, 'the worker'));
+  worker.on('error', (error) => log.debug({ error: plain(error) }, 'the worker'));
   return {
     pause: () => worker.pause(true),
     resume: () => worker.resume(),
@@ -261,10 +262,23 @@ export function consume(config: Config, log: Log, handle: (job: TakenJob) => Pro
   };
 }
 
-async function handleJob(job: Job<JobData>, handle: (job: TakenJob) => Promise<JobEnd>): Promise<JobEnd> {
+async function handleJob(
+  job: Job<JobData>,
+  handle: (job: TakenJob) => Promise<JobEnd>,
+  log: Log,
+): Promise<JobEnd> {
   const message = parseJobId(job.id ?? '');
   if (!message) return { end: 'failed', code: 'not_a_message', forGood: true };
-  return handle({ ...message, lastAttempt: job.attemptsMade + 1 >= (job.opts.attempts ?? 1) });
+  try {
+    return await handle({ ...message, lastAttempt: job.attemptsMade + 1 >= (job.opts.attempts ?? 1) });
+  } catch (error) {
+    // Whatever it says must not reach Redis. A job that fails for the last time here is the monitor's to record.
+    log.error(
+      { messageId: message.id, run: message.run, error: plain(error) },
+      'a job failed in a way nobody foresaw',
+    );
+    return { end: 'failed', code: 'internal_error', forGood: false };
+  }
 }
 
 /** Says it in BullMQ's way. An error's message is stored in Redis: codes only. */

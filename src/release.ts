@@ -8,12 +8,6 @@ import { main } from './lifecycle.ts';
 /** Any number will do, so long as nobody else on this database takes the same. */
 const MIGRATION_LOCK = 7_305_817;
 
-await main(import.meta.filename, ['DATABASE_URL'], async ({ config, log, finish }) => {
-  await applyMigrations(config.databaseUrl);
-  log.info('the migrations are applied');
-  finish();
-});
-
 /** Brings the schema up to date. @throws when Postgres is away or a migration fails; then nothing of it is applied. */
 export async function applyMigrations(databaseUrl: string): Promise<void> {
   // The lock belongs to the session, so that lock and migrations must share their only connection.
@@ -31,3 +25,9 @@ function migrationsFolder(): string {
   const root = import.meta.filename.endsWith('.ts') ? '..' : '../..';
   return join(import.meta.dirname, root, 'migrations');
 }
+
+await main(import.meta.filename, ['DATABASE_URL'], async ({ config, log, finish }) => {
+  await applyMigrations(config.databaseUrl);
+  log.info('the migrations are applied');
+  finish();
+});

@@ -2,11 +2,11 @@
 import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify';
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import { apiRoutes } from './api.ts';
 import { adminRoutes } from './board.ts';
 import { type Database, openDatabase } from './database.ts';
-import { addHealthRoutes } from './health.ts';
+import { addHealthRoutes, closeHttp } from './health.ts';
 import { openHinter } from './hints.ts';
 import { main, type Process } from './lifecycle.ts';
 import { ledgerTime } from './outbox.ts';
@@ -14,23 +14,6 @@ import { addProblemHandlers } from './problem.ts';
 import { openQueue, type QueueDoor } from './queue.ts';
 
 const BODY_LIMIT = 64 * 1024;
-
-await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) => {
-  const { config, log } = process;
-  const { db, close } = openDatabase(config.databaseUrl, 'web', 16);
-  process.onClose('database', close);
-  process.onReady('database', () => ledgerTime(db));
-  const hinter = openHinter(config.databaseUrl, log);
-  process.onClose('hints', hinter.close);
-  const queue = openQueue(config, log);
-  process.onClose('queue', queue.close);
-  if (config.apiKeys.length === 0) log.warn('API_KEYS is not set: every order is refused');
-  if (!config.admin) log.warn('ADMIN_USERNAME and ADMIN_PASSWORD are not both set: the dashboard is closed');
-
-  const app = await createWeb(process, { db, queue, onStaged: hinter.hint });
-  process.onClose('http', () => app.close());
-  await app.listen({ host: config.host, port: config.port });
-});
 
 export interface WebParts {
   readonly db: Database;
@@ -47,7 +30,7 @@ export async function createWeb(
   const logger: FastifyBaseLogger = log; // with pino's own type the application would be of another type than plugins expect
   const app = fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT,
     requestTimeout: 15_000,
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000 },
@@ -87,4 +70,21 @@ const describe = (publicUrl: string) => ({
   servers: [{ url: publicUrl }],
   tags: [{ name: 'customers' }, { name: 'orders' }],
   components: { securitySchemes: { bearer: { type: 'http' as const, scheme: 'bearer' } } },
+});
+
+await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) => {
+  const { config, log } = process;
+  const { db, close } = openDatabase(config.databaseUrl, 'web', 16);
+  process.onClose('database', close);
+  process.onReady('database', () => ledgerTime(db));
+  const hinter = openHinter(config.databaseUrl, log);
+  process.onClose('hints', hinter.close);
+  const queue = openQueue(config, log);
+  process.onClose('queue', queue.close);
+  if (config.apiKeys.length === 0) log.warn('API_KEYS is not set: every order is refused');
+  if (!config.admin) log.warn('ADMIN_USERNAME and ADMIN_PASSWORD are not both set: the dashboard is closed');
+
+  const app = await createWeb(process, { db, queue, onStaged: hinter.hint });
+  process.onClose('http', () => closeHttp(app));
+  await app.listen({ host: config.host, port: config.port });
 });

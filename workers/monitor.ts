@@ -30,32 +30,6 @@ const BLIND_AFTER_MS = 10_000;
 /** So many failed jobs are looked at in one scan; the next one goes on from there. */
 const FAILED_PAGES_PER_SCAN = 20;
 
-await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) => {
-  const { config, log } = process;
-  const { db, close } = openDatabase(config.databaseUrl, 'monitor', 3);
-  process.onClose('database', close);
-  process.onReady('database', () => ledgerTime(db));
-  const queue = openQueue(config, log);
-  process.onClose('queue', queue.close);
-  await serveHealth(process);
-
-  const monitor = createMonitor({
-    db,
-    queue,
-    config,
-    log,
-    metrics: process.metrics,
-    deliver: createDelivery(config.alertWebhookUrls, log),
-  });
-  process.onClose('lease', monitor.stepDown);
-  const scanning = process.loop('scan', config.monitorIntervalMs, monitor.scan);
-  process.loop('failed set', config.monitorIntervalMs, monitor.recordStragglers);
-  process.loop('lease', LEASE_LOOP_MS, async () => {
-    if (await monitor.lead()) scanning.wake();
-    return false;
-  });
-});
-
 export interface MonitorParts {
   readonly db: Database;
   readonly queue: QueueDoor;
@@ -220,3 +194,29 @@ function createGauges(metrics: Process['metrics']) {
     },
   };
 }
+
+await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) => {
+  const { config, log } = process;
+  const { db, close } = openDatabase(config.databaseUrl, 'monitor', 3);
+  process.onClose('database', close);
+  process.onReady('database', () => ledgerTime(db));
+  const queue = openQueue(config, log);
+  process.onClose('queue', queue.close);
+  await serveHealth(process);
+
+  const monitor = createMonitor({
+    db,
+    queue,
+    config,
+    log,
+    metrics: process.metrics,
+    deliver: createDelivery(config.alertWebhookUrls, log),
+  });
+  process.onClose('lease', monitor.stepDown);
+  const scanning = process.loop('scan', config.monitorIntervalMs, monitor.scan);
+  process.loop('failed set', config.monitorIntervalMs, monitor.recordStragglers);
+  process.loop('lease', LEASE_LOOP_MS, async () => {
+    if (await monitor.lead()) scanning.wake();
+    return false;
+  });
+});

@@ -32,33 +32,6 @@ const UNKNOWN_TYPE_MS = 60_000;
 const WATCH_MS = 500;
 const MARK_TRIES = 20;
 
-await main(
-  import.meta.filename,
-  ['DATABASE_URL', 'REDIS_URL', 'RESEND_API_KEY', 'EMAIL_FROM'],
-  async (process) => {
-    const { config, log } = process;
-    const { db, close } = openDatabase(config.databaseUrl, 'notifier', 10);
-    process.onClose('database', close);
-    const queue = openQueue(config, log);
-    process.onClose('queue', queue.close);
-    process.onReady('redis', queue.ping);
-    await serveHealth(process);
-
-    const notifier = createNotifier({
-      db,
-      mailer: openMailer(config),
-      log,
-      ending: process.ending,
-      metrics: process.metrics,
-    });
-    const consumer = consume(config, log, notifier.handle);
-    process.onClose('consumer', consumer.close);
-    notifier.attach(consumer);
-    process.onReady('database', () => currentHold(db));
-    process.loop('watch', WATCH_MS, notifier.watch);
-  },
-);
-
 export interface Notifier {
   handle(job: TakenJob): Promise<JobEnd>;
   /** One look at the ledger: pauses or resumes the consumer. */
@@ -97,7 +70,7 @@ export function createNotifier({ db, mailer, log, ending, metrics }: NotifierPar
         return postponed(0);
       }
       log.error(
-        { messageId: job.id, run: job.run, err: plain(error) },
+        { messageId: job.id, run: job.run, error: plain(error) },
         'an attempt failed in a way nobody foresaw',
       );
       return giveUp(
@@ -161,7 +134,7 @@ export function createNotifier({ db, mailer, log, ending, metrics }: NotifierPar
       return { id: uuidv7(), recipient: customer.email, body, account: mailer.account };
     } catch (error) {
       log.error(
-        { messageId: message.id, err: { message: 'rendering failed', stack: plain(error).stack } },
+        { messageId: message.id, error: { message: 'rendering failed', stack: plain(error).stack } },
         'unrenderable',
       );
       return undefined;
@@ -212,7 +185,7 @@ export function createNotifier({ db, mailer, log, ending, metrics }: NotifierPar
         break;
       } catch (error) {
         if (isUnavailable(error)) gate.close('the ledger cannot be reached');
-        log.warn({ messageId: acceptance.messageId, err: plain(error) }, 'accepted, but not marked yet');
+        log.warn({ messageId: acceptance.messageId, error: plain(error) }, 'accepted, but not marked yet');
         if (ending.aborted) break;
         await rest(Math.min(50 * 2 ** tries, 1_000), ending);
       }
@@ -220,7 +193,7 @@ export function createNotifier({ db, mailer, log, ending, metrics }: NotifierPar
     // A hold that stays although its time is over costs nothing; the next success lifts it.
     if (message.hold)
       await liftHold(db, message.hold.until).catch((error: unknown) =>
-        log.debug({ err: plain(error) }, 'not lifted'),
+        log.debug({ error: plain(error) }, 'not lifted'),
       );
     return { end: 'completed', value: { letterId, providerId } };
   }
@@ -306,7 +279,7 @@ function createGate(log: Log) {
       if (reason === undefined) {
         log.warn({ reason: why }, 'holding');
         // A worker that takes one more job meets the closed gate in `handle`.
-        consumer?.pause().catch((error: unknown) => log.debug({ err: plain(error) }, 'not paused'));
+        consumer?.pause().catch((error: unknown) => log.debug({ error: plain(error) }, 'not paused'));
       }
       reason = why;
     },
@@ -318,3 +291,30 @@ function createGate(log: Log) {
     },
   };
 }
+
+await main(
+  import.meta.filename,
+  ['DATABASE_URL', 'REDIS_URL', 'RESEND_API_KEY', 'EMAIL_FROM'],
+  async (process) => {
+    const { config, log } = process;
+    const { db, close } = openDatabase(config.databaseUrl, 'notifier', 10);
+    process.onClose('database', close);
+    const queue = openQueue(config, log);
+    process.onClose('queue', queue.close);
+    process.onReady('redis', queue.ping);
+    await serveHealth(process);
+
+    const notifier = createNotifier({
+      db,
+      mailer: openMailer(config),
+      log,
+      ending: process.ending,
+      metrics: process.metrics,
+    });
+    const consumer = consume(config, log, notifier.handle);
+    process.onClose('consumer', consumer.close);
+    notifier.attach(consumer);
+    process.onReady('database', () => currentHold(db));
+    process.loop('watch', WATCH_MS, notifier.watch);
+  },
+);

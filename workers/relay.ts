@@ -44,32 +44,6 @@ const SWEEP_PAGES_PER_TURN = 20;
 const PURGE_LOOP_MS = 3_600_000;
 const PURGE_PAGE = 500;
 
-await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) => {
-  const { config, log } = process;
-  const { db, close } = openDatabase(config.databaseUrl, 'relay', 6);
-  process.onClose('database', close);
-  process.onReady('database', () => ledgerTime(db));
-  const queue = openQueue(config, log);
-  process.onClose('queue', queue.close);
-  process.onReady('redis', queue.ping);
-  await serveHealth(process);
-
-  const relay = createRelay({ db, queue, config, log, metrics: process.metrics, ending: process.ending });
-  process.onClose('lease', relay.stepDown);
-  const draining = process.loop('drain', config.relayPollMs, relay.drain);
-  process.loop('reconcile', config.reconcileIntervalMs, relay.reconcile);
-  process.loop('purge', PURGE_LOOP_MS, relay.purge);
-  process.loop('lease', LEASE_LOOP_MS, async () => {
-    if (await relay.lead()) draining.wake();
-    return false;
-  });
-  // Postgres may be down now: the loops poll, and hints begin when it is back.
-  void listenForHints(config.databaseUrl, draining.wake).then(
-    (stop) => process.onClose('hints', stop),
-    (error: unknown) => log.warn({ err: plain(error) }, 'no hints: polling alone'),
-  );
-});
-
 export interface RelayParts {
   readonly db: Database;
   readonly queue: QueueDoor;
@@ -165,7 +139,7 @@ export function createRelay({ db, queue, config, log, metrics, ending }: RelayPa
       const refused = batch.filter((_, i) => fates[i] === 'refused');
       if (refused.length > 0) {
         log.warn(
-          { messageIds: refused.slice(0, 3).map(({ id }) => id), count: refused.length, err: plain(error) },
+          { messageIds: refused.slice(0, 3).map(({ id }) => id), count: refused.length, error: plain(error) },
           'Redis refuses these alone',
         );
         await chargeEnqueue(db, holder, refused);
@@ -282,3 +256,29 @@ export function createRelay({ db, queue, config, log, metrics, ending }: RelayPa
     },
   };
 }
+
+await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) => {
+  const { config, log } = process;
+  const { db, close } = openDatabase(config.databaseUrl, 'relay', 6);
+  process.onClose('database', close);
+  process.onReady('database', () => ledgerTime(db));
+  const queue = openQueue(config, log);
+  process.onClose('queue', queue.close);
+  process.onReady('redis', queue.ping);
+  await serveHealth(process);
+
+  const relay = createRelay({ db, queue, config, log, metrics: process.metrics, ending: process.ending });
+  process.onClose('lease', relay.stepDown);
+  const draining = process.loop('drain', config.relayPollMs, relay.drain);
+  process.loop('reconcile', config.reconcileIntervalMs, relay.reconcile);
+  process.loop('purge', PURGE_LOOP_MS, relay.purge);
+  process.loop('lease', LEASE_LOOP_MS, async () => {
+    if (await relay.lead()) draining.wake();
+    return false;
+  });
+  // Postgres may be down now: the loops poll, and hints begin when it is back.
+  void listenForHints(config.databaseUrl, draining.wake).then(
+    (stop) => process.onClose('hints', stop),
+    (error: unknown) => log.warn({ error: plain(error) }, 'no hints: polling alone'),
+  );
+});
