@@ -19,6 +19,8 @@ export const DATA = join(ROOT, '.data');
 export const API_KEY = 'local-api-key';
 export const OPERATOR = { username: 'operator', password: 'local-password' };
 
+const REQUESTS_PER_SECOND = 100;
+
 export interface Installation {
   readonly web: string;
   readonly mailbox: Mailbox;
@@ -61,7 +63,8 @@ export async function openInstallation({
   signal.throwIfAborted();
 
   say('the mailbox');
-  const mailbox = await startMailbox({ port: await firstFree(8025) });
+  // A free account's five requests a second would slow a demonstration down and show nothing.
+  const mailbox = await startMailbox({ port: await firstFree(8025), ratePerSecond: REQUESTS_PER_SECOND });
   onClose(mailbox.close);
   signal.throwIfAborted();
 
@@ -88,6 +91,7 @@ export async function openInstallation({
       RESEND_API_KEY: 're_local',
       RESEND_BASE_URL: mailbox.url,
       EMAIL_FROM: 'The Shop <orders@shop.example>',
+      EMAIL_RATE_PER_SECOND: String(REQUESTS_PER_SECOND),
       NODE_ENV: 'development',
       ...settings,
     },

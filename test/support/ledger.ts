@@ -1,0 +1,44 @@
+/** A database of its own for a test file: a copy of the migrated template. */
+import { randomUUID } from 'node:crypto';
+import postgres from 'postgres';
+import { inject } from 'vitest';
+import { type Database, openDatabase } from '../../src/database.ts';
+
+export interface Ledger {
+  readonly url: string;
+  readonly db: Database;
+  /** Drops the database, whoever is still connected. */
+  close(): Promise<void>;
+}
+
+export async function createLedger(): Promise<Ledger> {
+  const name = `order_notifications_${randomUUID().replaceAll('-', '')}`;
+  const url = new URL(inject('databaseUrl'));
+  url.pathname = `/${name}`;
+  await onServer((server) => server.unsafe(`create database ${name} template ${inject('template')}`));
+  const { db, close } = openDatabase(url.href, 'test', 8);
+  return {
+    url: url.href,
+    db,
+    async close() {
+      await close();
+      await onServer((server) => server.unsafe(`drop database ${name} with (force)`));
+    },
+  };
+}
+
+async function onServer(act: (server: postgres.Sql) => Promise<unknown>): Promise<void> {
+  const server = postgres(inject('databaseUrl'), { max: 1, onnotice: () => {} });
+  try {
+    await act(server);
+  } finally {
+    await server.end();
+  }
+}
+
+/** The Redis database of this test worker: no two files that run at the same time share one. */
+export function workersRedisUrl(): string {
+  const url = new URL(inject('redisUrl'));
+  url.pathname = `/${Number(process.env.VITEST_POOL_ID ?? 1) + 1}`;
+  return url.href;
+}
