@@ -26,7 +26,10 @@ export interface Installation {
   readonly mailbox: Mailbox;
   readonly databaseUrl: string;
   readonly redisUrl: string;
-  readonly formation: RunningFormation;
+  /** Resolves when the processes have ended without being asked to. */
+  readonly ended: Promise<number>;
+  /** Stops the processes and starts them anew from what is built now. The stores and the mailbox stay. */
+  restart(): Promise<void>;
 }
 
 export interface InstallationOptions {
@@ -72,7 +75,7 @@ export async function openInstallation({
   const basePort = await freeBase(config.port, entries.length);
   const web = `http://127.0.0.1:${basePort}`;
   say(entries.map(({ type }) => type).join(', '));
-  const formation = await startFormation({
+  const options: FormationOptions = {
     entries,
     formation: {},
     cwd: ROOT,
@@ -95,14 +98,25 @@ export async function openInstallation({
       NODE_ENV: 'development',
       ...settings,
     },
-  });
-  onClose(formation.stop);
+  };
+  let formation = await startFormation(options);
+  onClose(() => formation.stop());
   await allReady(formation, signal);
-  return { web, mailbox, databaseUrl: stores.databaseUrl, redisUrl: stores.redisUrl, formation };
+  return {
+    web,
+    mailbox,
+    databaseUrl: stores.databaseUrl,
+    redisUrl: stores.redisUrl,
+    ended: formation.ended,
+    async restart() {
+      await formation.stop();
+      if (!signal.aborted) formation = await startFormation(options);
+    },
+  };
 }
 
 /** Polls every process's /readyz; throws when the formation ends or the signal is given before all are ready. */
-export async function allReady(formation: RunningFormation, signal: AbortSignal): Promise<void> {
+async function allReady(formation: RunningFormation, signal: AbortSignal): Promise<void> {
   let ended = false;
   void formation.ended.then(() => {
     ended = true;

@@ -31,6 +31,7 @@ export interface BoardParts {
 
 const BASE = '/admin/queues';
 const RETRY_PAGE = 500;
+const FOREIGN_LINKS = /<link[^>]+href="https?:[^>]*>/g;
 
 /** What the board may ask. A route that is not here is refused, also one that a later version of the board brings. */
 const READS: ReadonlySet<string> = new Set([
@@ -80,6 +81,13 @@ async function boardRoutes(app: FastifyInstance, { db, queue, onStaged }: BoardP
       return retryAll(db, request.operator, onStaged);
     },
   );
+
+  // Its page links a font at another host: the policy refuses it, and browsers would complain of that on every page.
+  app.addHook('onSend', async (_request, reply, payload) => {
+    const isPage =
+      typeof payload === 'string' && String(reply.getHeader('content-type')).startsWith('text/html');
+    return isPage ? payload.replace(FOREIGN_LINKS, '') : payload;
+  });
 
   const adapter = new GatedAdapter();
   adapter.setBasePath(BASE);

@@ -60,13 +60,11 @@ export class ConfigError extends Error {
 /** Turns a variable's text into its value, or throws an Error that says what is expected. */
 type Parse<T> = (text: string) => T;
 
-function integer(least: number, most = Number.MAX_SAFE_INTEGER): Parse<number> {
+function integer(least: number, most: number): Parse<number> {
   return (text) => {
-    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
     if (value >= least && value <= most) return value;
-    throw new Error(
-      `must be a whole number from ${least}${most < Number.MAX_SAFE_INTEGER ? ` to ${most}` : ''}`,
-    );
+    throw new Error(`must be a whole number from ${least} to ${most}`);
   };
 }
 
@@ -80,7 +78,9 @@ function oneOf<const T extends string>(...values: readonly T[]): Parse<T> {
 
 function url(...protocols: readonly string[]): Parse<string> {
   return (text) => {
-    if (URL.canParse(text) && protocols.includes(new URL(text).protocol)) return text.replace(/\/+$/, '');
+    // The look at the text is for `redis:6379`, which is a URL too.
+    if (URL.canParse(text) && protocols.some((p) => text.startsWith(`${p}//`)))
+      return text.replace(/\/+$/, '');
     throw new Error(`must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`);
   };
 }
@@ -103,6 +103,10 @@ function list<T>(parse: Parse<T>): Parse<readonly T[]> {
       .map(parse);
 }
 
+/** The longest that Node's timers can wait, almost 25 days: beyond it they fire at once. */
+const LONGEST_MS = 2_147_483_647;
+/** Dates further away than Postgres can count make every purge fail. */
+const LONGEST_RETENTION_DAYS = 36_500;
 const PRODUCTION_SECRET_LENGTH = 24;
 const PRODUCTION_PASSWORD_LENGTH = 16;
 
@@ -191,7 +195,8 @@ export function readConfig(required: readonly Variable[], environment: Environme
       return fallback;
     }
   }
-  const number = (name: Variable, least: number, most?: number) => read(name, integer(least, most), 0);
+  const number = (name: Variable, least: number, most: number) => read(name, integer(least, most), 0);
+  const milliseconds = (name: Variable, least: number) => number(name, least, LONGEST_MS);
 
   const host = read(
     'HOST',
@@ -215,28 +220,32 @@ export function readConfig(required: readonly Variable[], environment: Environme
     redisUrl: read('REDIS_URL', url('redis:', 'rediss:'), ''),
     host,
     port,
-    publicUrl: read('PUBLIC_URL', url('https:', 'http:'), `http://${host}:${port}`),
+    publicUrl: read(
+      'PUBLIC_URL',
+      url('https:', 'http:'),
+      `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    ),
     apiKeys,
     admin: username && adminPassword ? { username, password: adminPassword } : undefined,
     resendApiKey: read('RESEND_API_KEY', matching(/^[\x21-\x7e]+$/, 'visible ASCII characters'), ''),
     resendBaseUrl: read('RESEND_BASE_URL', safeUrl, ''),
     resendAccount: read('RESEND_ACCOUNT', matching(/^\S+$/, 'without spaces'), domainOf(emailFrom)),
     emailFrom,
-    emailTimeoutMs: number('EMAIL_TIMEOUT_MS', 100),
+    emailTimeoutMs: milliseconds('EMAIL_TIMEOUT_MS', 100),
     emailRatePerSecond: number('EMAIL_RATE_PER_SECOND', 1, 1_000_000),
     alertWebhookUrls: read('ALERT_WEBHOOK_URL', list(safeUrl), []),
     notificationAttempts: number('NOTIFICATION_ATTEMPTS', 1, 25),
-    notificationBackoffMs: number('NOTIFICATION_BACKOFF_MS', 10),
+    notificationBackoffMs: milliseconds('NOTIFICATION_BACKOFF_MS', 10),
     notifierConcurrency: number('NOTIFIER_CONCURRENCY', 1, 1000),
-    relayPollMs: number('RELAY_POLL_MS', 10),
+    relayPollMs: milliseconds('RELAY_POLL_MS', 10),
     relayBatch: number('RELAY_BATCH', 1, 5000),
-    reconcileAfterMs: number('RECONCILE_AFTER_MS', 1000),
-    reconcileIntervalMs: number('RECONCILE_INTERVAL_MS', 200),
-    monitorIntervalMs: number('MONITOR_INTERVAL_MS', 200),
-    lockDurationMs: number('LOCK_DURATION_MS', 1000),
-    stalledIntervalMs: number('STALLED_INTERVAL_MS', 500),
-    shutdownGraceMs: number('SHUTDOWN_GRACE_MS', 1000),
-    retentionDays: number('RETENTION_DAYS', 1),
+    reconcileAfterMs: milliseconds('RECONCILE_AFTER_MS', 1000),
+    reconcileIntervalMs: milliseconds('RECONCILE_INTERVAL_MS', 200),
+    monitorIntervalMs: milliseconds('MONITOR_INTERVAL_MS', 200),
+    lockDurationMs: milliseconds('LOCK_DURATION_MS', 1000),
+    stalledIntervalMs: milliseconds('STALLED_INTERVAL_MS', 500),
+    shutdownGraceMs: milliseconds('SHUTDOWN_GRACE_MS', 1000),
+    retentionDays: number('RETENTION_DAYS', 1, LONGEST_RETENTION_DAYS),
     logLevel: read('LOG_LEVEL', oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), 'info'),
     production,
   };

@@ -11,6 +11,7 @@ import { type Config, ConfigError, readConfig, type Variable } from './config.ts
 
 /** sysexits.h: the configuration is faulty. A supervisor need not try again. */
 const EXIT_CONFIG = 78;
+const COMMAND_GRACE_MS = 5_000;
 /** A loop that has not turned for this long is not slow but stuck. */
 const STUCK_AFTER_MS = 60_000;
 const LONGEST_ERROR_PAUSE_MS = 5_000;
@@ -55,8 +56,7 @@ export async function main(
   required: readonly Variable[],
   start: (process: Process) => Promise<void>,
 ): Promise<void> {
-  const entry = process.argv[1];
-  if (!entry || realpathSync(entry) !== file) return;
+  if (!isEntry(file)) return;
   const name = basename(file, extname(file));
   const config = settings(name, required);
   const log = pino({ level: config.logLevel, base: { process: name, pid: process.pid } });
@@ -84,6 +84,7 @@ export async function main(
   }
   // Whoever started us with a channel is gone: nobody is left to stop us later.
   process.on('disconnect', () => void end(0));
+  if (process.send && !process.connected) void end(0); // it was gone before we could listen
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
 
@@ -95,6 +96,31 @@ export async function main(
   } catch (error) {
     crash(error);
   }
+}
+
+/**
+ * Runs a person's command when its file is the one that Node was started with. What goes wrong is said in a sentence;
+ * `act` answers the exit code.
+ */
+export async function command(
+  file: string,
+  act: (onClose: Process['onClose']) => Promise<number>,
+): Promise<void> {
+  if (!isEntry(file)) return;
+  const closers = new Closers(pino({ level: 'silent' }), COMMAND_GRACE_MS);
+  try {
+    process.exitCode = await act((what, close) => closers.add(what, close));
+  } catch (error) {
+    const sentences = error instanceof ConfigError ? error.faults : [plain(error).message];
+    for (const sentence of sentences) console.error(sentence);
+    process.exitCode = error instanceof ConfigError ? EXIT_CONFIG : 1;
+  }
+  await closers.close();
+}
+
+function isEntry(file: string): boolean {
+  const entry = process.argv[1];
+  return entry !== undefined && realpathSync(entry) === file;
 }
 
 function settings(name: string, required: readonly Variable[]): Config {

@@ -1,0 +1,94 @@
+/** The command behind `npm start`: runs the Procfile of the current folder on this machine. */
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import {
+  type FormationOptions,
+  parseFormation,
+  parseProcfile,
+  prefixedPrinter,
+  type RunningFormation,
+  startFormation,
+} from './procfile.ts';
+
+const USAGE = `Usage: npm start -- [type=count ...]
+       npm start -- web=1,relay=2,notifier=4
+
+Runs the processes of the Procfile in the current folder; a type that is not named runs once. The release runs first
+and alone. The first type listens on PORT (3000), the next on PORT + 100 and so on. Ctrl-C stops everything within
+SHUTDOWN_GRACE_MS (10000), a second Ctrl-C at once. Exits non-zero when one of the processes did.`;
+
+/** One Ctrl-C arrives twice under npm when its shell replaced itself by this process: from the terminal and from npm. */
+const SAME_KEY_PRESS_MS = 500;
+
+const args = process.argv.slice(2);
+if (args.includes('--help') || args.includes('-h')) console.log(USAGE);
+else process.exitCode = await start(args.join(','));
+
+async function start(formationText: string): Promise<number> {
+  let options: FormationOptions;
+  try {
+    options = readOptions(formationText);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return 1;
+  }
+  const running = await startFormation(options);
+  stopOnSignals(running);
+  if (options.env.npm_lifecycle_event !== undefined) stopWithParent(running);
+  return running.ended;
+}
+
+function readOptions(formationText: string): FormationOptions {
+  const { coloured, ...settings } = readSettings(process.env);
+  const entries = parseProcfile(readFileSync('Procfile', 'utf8'));
+  const types = entries.map(({ type }) => type);
+  const formation = parseFormation(formationText, types);
+  requireBuilt(entries.filter(({ type }) => formation[type] !== 0).flatMap(({ command }) => command));
+  const print = prefixedPrinter({ entries, formation }, coloured, (text) => process.stdout.write(text));
+  return { entries, formation, cwd: process.cwd(), print, ...settings };
+}
+
+/** The only place here that reads the environment. Throws when a number is none. */
+function readSettings(env: NodeJS.ProcessEnv) {
+  return {
+    env,
+    basePort: wholeNumber('PORT', env.PORT, 3000),
+    graceMs: wholeNumber('SHUTDOWN_GRACE_MS', env.SHUTDOWN_GRACE_MS, 10_000),
+    coloured: process.stdout.isTTY && !env.NO_COLOR,
+  };
+}
+
+function wholeNumber(name: string, text: string | undefined, fallback: number): number {
+  if (text === undefined) return fallback;
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`${name} must be a whole number`);
+  return Number(text);
+}
+
+function requireBuilt(words: readonly string[]): void {
+  const missing = words.filter((word) => /^[^-].*\.[cm]?js$/.test(word) && !existsSync(resolve(word)));
+  if (missing.length > 0) throw new Error(`missing: ${missing.join(', ')}. Run \`npm run build\` first.`);
+}
+
+function stopOnSignals(running: RunningFormation): void {
+  let stoppedAt: number | undefined;
+  const stop = () => {
+    stoppedAt ??= performance.now();
+    void running.stop();
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGHUP', stop);
+  process.on('SIGINT', () => {
+    if (stoppedAt !== undefined && performance.now() - stoppedAt > SAME_KEY_PRESS_MS) running.kill();
+    else stop();
+  });
+  // the reader of a pipe, or the terminal, is gone: nobody could see what goes on
+  process.stdout.on('error', stop);
+}
+
+/** npm's shell dies of a SIGTERM without passing it on; this process is then adopted by another parent. */
+function stopWithParent(running: RunningFormation): void {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) void running.stop();
+  }, 1000).unref();
+}

@@ -1,0 +1,78 @@
+/** The web process's application inside a test: injected with requests, without a port. */
+import type { FastifyInstance } from 'fastify';
+import { createWeb, type WebParts } from '../../src/web.ts';
+import type { World } from './world.ts';
+
+export interface Answer {
+  readonly status: number;
+  /** Names in small letters. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+  /** The body, parsed; undefined when it is not JSON. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
+  readonly json: any;
+}
+
+type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS';
+
+/** Asks for a path; a body that is no text is sent as JSON. Headers are added to those that the asker sends always. */
+export type Ask = (
+  method: Method,
+  path: string,
+  body?: unknown,
+  headers?: Readonly<Record<string, string | undefined>>,
+) => Promise<Answer>;
+
+/** Opens the application in that world until the world ends; `parts` stand in for the world's own. */
+export async function openWeb(world: World, parts: Partial<WebParts> = {}): Promise<FastifyInstance> {
+  const app = await createWeb(world.process, {
+    db: world.db,
+    queue: world.queue,
+    onStaged: () => undefined,
+    ...parts,
+  });
+  await app.ready();
+  world.onClose(() => app.close());
+  return app;
+}
+
+/** With a key of the API, unless told otherwise. A header that is undefined is not sent. */
+export const withKey = (app: FastifyInstance, secret = 'test-key'): Ask =>
+  asker(app, { authorization: `Bearer ${secret}` });
+
+/** Signed in to the dashboard, unless told otherwise. */
+export const signedIn = (app: FastifyInstance, name = 'operator', password = 'operator-password'): Ask =>
+  asker(app, { authorization: `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}` });
+
+export const anonymous = (app: FastifyInstance): Ask => asker(app, {});
+
+function asker(app: FastifyInstance, always: Readonly<Record<string, string>>): Ask {
+  return async (method, url, body, headers = {}) => {
+    const payload = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+    const sent = {
+      ...always,
+      ...(payload === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    };
+    const response = await app.inject({
+      method,
+      url,
+      headers: Object.fromEntries(Object.entries(sent).filter(([, value]) => value !== undefined)),
+      ...(payload === undefined ? {} : { payload }),
+    });
+    return {
+      status: response.statusCode,
+      headers: response.headers as Record<string, string>, // none of ours comes twice
+      text: response.body,
+      json: parse(response.body),
+    };
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
