@@ -1,5 +1,6 @@
 /** `npm run dev`: the whole system on this machine, built anew and restarted whenever a source file changes. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { watch } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,8 +8,9 @@ import { API_KEY, type Installation, OPERATOR, openInstallation, ROOT } from './
 import { prefixedPrinter } from './procfile.ts';
 import { onStop } from './stop.ts';
 
-/** A build writes many files; the processes are restarted when it has been quiet for this long. */
-const QUIET_MS = 300;
+const SOURCES = ['src', 'workers', 'migrations'];
+/** An editor writes several times. */
+const QUIET_MS = 200;
 
 const closers: (() => Promise<unknown>)[] = [];
 const stop = onStop();
@@ -32,33 +34,31 @@ async function develop(): Promise<void> {
   await rebuildAndRestart(installation);
 }
 
+/** Builds and restarts when the sources have changed and have been quiet for a moment. A faulty build restarts nothing. */
 async function rebuildAndRestart(installation: Installation): Promise<void> {
-  const tsc = spawn(
-    process.execPath,
-    [
-      join(ROOT, 'node_modules/typescript/bin/tsc'),
-      '-p',
-      'tsconfig.build.json',
-      '--watch',
-      '--preserveWatchOutput',
-    ],
-    {
-      cwd: ROOT,
-      stdio: ['ignore', 'inherit', 'inherit'],
-    },
-  );
-  closers.push(async () => tsc.kill());
   let changedAt = 0;
-  const watcher = watch(join(ROOT, 'dist'), { recursive: true }, () => {
-    changedAt = Date.now();
-  });
-  closers.push(async () => watcher.close());
+  for (const folder of SOURCES) {
+    const watcher = watch(join(ROOT, folder), { recursive: true }, () => {
+      changedAt = Date.now();
+    });
+    closers.push(async () => watcher.close());
+  }
   while (!stop.signal.aborted) {
     await delay(100, undefined, { signal: stop.signal }).catch(() => undefined); // asked to stop: the loop sees it
     if (changedAt === 0 || Date.now() - changedAt < QUIET_MS) continue;
     changedAt = 0;
-    await installation.restart();
+    if (await build()) await installation.restart();
   }
+}
+
+async function build(): Promise<boolean> {
+  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const tsc = spawn(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
+    cwd: ROOT,
+    stdio: 'inherit',
+  });
+  const [code] = await once(tsc, 'exit');
+  return code === 0;
 }
 
 try {

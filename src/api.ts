@@ -38,7 +38,8 @@ const ADDRESS = `^(?=.{1,254}$)(?=.{1,64}@)${ATOM}(?:\\.${ATOM})*@(?:${LABEL}\\.
 const TEXT = '^(?=.*[^\\s\\p{C}])[^\\p{Cc}\\p{Cs}]+$';
 
 const strict = { additionalProperties: false };
-const Id = Type.String({ format: 'uuid' });
+/** The format alone takes `urn:uuid:…` too, which Postgres does not. */
+const Id = Type.String({ format: 'uuid', maxLength: 36 });
 const Instant = Type.String({ format: 'date-time' });
 const Text = (description: string) =>
   Type.String({ minLength: 1, maxLength: 200, pattern: TEXT, description });
@@ -167,7 +168,7 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (app, { db, 
         summary: 'Add a customer',
         security,
         body: NewCustomer,
-        response: { 201: Type.Object({ customerId: Id }), ...problems(400, 401) },
+        response: { 201: Type.Object({ customerId: Id }), ...problems(400, 401, 413, 415, 503) },
       },
     },
     async (request, reply) => reply.status(201).send({ customerId: await createCustomer(db, request.body) }),
@@ -181,7 +182,7 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (app, { db, 
         summary: 'One customer',
         security,
         params: IdParams,
-        response: { 200: Customer, ...problems(400, 401, 404) },
+        response: { 200: Customer, ...problems(400, 401, 404, 503) },
       },
     },
     async (request, reply) => (await findCustomer(db, request.params.id)) ?? missing(reply, 'customer'),
@@ -196,7 +197,7 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (app, { db, 
         security,
         headers: IdempotencyHeaders,
         body: NewOrder,
-        response: { 201: Placed, ...problems(400, 401, 404, 422, 503) },
+        response: { 201: Placed, ...problems(400, 401, 404, 413, 415, 422, 503) },
       },
     },
     async (request, reply) => {
@@ -227,7 +228,7 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (app, { db, 
         summary: 'One order with the story of its letters',
         security,
         params: IdParams,
-        response: { 200: Order, ...problems(400, 401, 404) },
+        response: { 200: Order, ...problems(400, 401, 404, 503) },
       },
     },
     async (request, reply) => (await findOrder(db, request.params.id)) ?? missing(reply, 'order'),
@@ -241,7 +242,7 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (app, { db, 
         summary: 'Orders, the newest first',
         security,
         querystring: OrdersQuery,
-        response: { 200: OrderPage, ...problems(400, 401) },
+        response: { 200: OrderPage, ...problems(400, 401, 503) },
       },
     },
     async ({ query }) => {
@@ -270,7 +271,7 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (app, { db, 
           summary,
           security,
           params: IdParams,
-          response: { 200: Order, ...problems(400, 401, 404, 409) },
+          response: { 200: Order, ...problems(400, 401, 404, 409, 503) },
         },
       },
       async (request, reply) => {

@@ -112,10 +112,9 @@ async function retryAll(
   const before = await ledgerTime(db);
   const dead = (await deadGroups(db)).reduce((sum, { count }) => sum + count, 0);
   let retried = 0;
-  for (let page = RETRY_PAGE; page === RETRY_PAGE; ) {
+  for (let page = 1; page > 0; retried += page) {
     page = await retryDead(db, operator, before, RETRY_PAGE);
-    retried += page;
-    onStaged();
+    if (page > 0) onStaged();
   }
   return { retried, skipped: Math.max(0, dead - retried) };
 }

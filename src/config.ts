@@ -90,7 +90,10 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 /** Letters and alerts hold what is nobody else's business: unencrypted only to this machine. */
 const safeUrl: Parse<string> = (text) => {
   const value = url('https:', 'http:')(text);
-  if (value.startsWith('https:') || LOOPBACK.test(new URL(value).hostname)) return value;
+  const { hostname, username, password } = new URL(value);
+  // `fetch` sends nothing to such an address, and its error repeats the password.
+  if (username || password) throw new Error('must not contain a user name or a password');
+  if (value.startsWith('https:') || LOOPBACK.test(hostname)) return value;
   throw new Error('must begin with https:// (http:// only to this machine)');
 };
 

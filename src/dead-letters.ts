@@ -108,7 +108,7 @@ export function createProgram(openDesk: () => DeadLetterDesk, say: (line: string
     const { db, hint } = openDesk();
     const before = await ledgerTime(db);
     let count = 0;
-    for (let page = PAGE; page === PAGE; count += page) page = await retryDead(db, as, before, PAGE);
+    for (let page = 1; page > 0; count += page) page = await retryDead(db, as, before, PAGE);
     hint();
     return count;
   }

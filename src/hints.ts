@@ -41,9 +41,18 @@ export function openHinter(databaseUrl: string, log: Log): Hinter {
   };
 }
 
-/** Calls `wake` at every hint, and once whenever listening begins anew: what came meanwhile is lost. */
+/**
+ * Calls `wake` at every hint, and once whenever listening begins anew: what came meanwhile is lost. Resolves, to what ends
+ * it, once it listens; from then on it listens again by itself. @throws when Postgres is away.
+ */
 export async function listenForHints(databaseUrl: string, wake: () => void): Promise<() => Promise<void>> {
   const client = connect(databaseUrl, 'hints');
-  await client.listen(CHANNEL, wake, wake);
-  return () => client.end({ timeout: 1 });
+  const stop = () => client.end({ timeout: 1 });
+  try {
+    await deadline(client.listen(CHANNEL, wake, wake), HINT_DEADLINE_MS, 'listening');
+    return stop;
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }

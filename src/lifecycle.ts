@@ -48,7 +48,8 @@ export interface Loop {
 
 /**
  * Runs a process from beginning to end when its file is the one that Node was started with, and does nothing when the
- * file is only imported. Stands last in its file: what it starts may use everything above. Reads the settings, starts, and ends on a signal or on an error that nobody expected.
+ * file is only imported. Stands last in its file: what it starts may use everything above. Reads the settings, starts,
+ * and ends on a signal or on an error that nobody expected.
  * @param file `import.meta.filename`: the process has its name.
  */
 export async function main(
@@ -205,12 +206,13 @@ class Closers {
     this.#closers.push({ what, close });
   }
 
-  /** The last moments of the grace period are kept for those that come after a closer that hangs. */
+  /** Each may take what is left of the grace period, but for a little that is kept for those after it. */
   async close(): Promise<void> {
-    const end = Date.now() + this.#graceMs * 0.9;
+    const reserve = this.#graceMs * 0.05;
+    const end = performance.now() + this.#graceMs - reserve;
     for (const [i, { what, close }] of this.#closers.reverse().entries()) {
-      const fairShare = (end - Date.now()) / Math.min(this.#closers.length - i, 3);
-      await this.#closeOne(what, close, Math.max(fairShare, 50));
+      const kept = (this.#closers.length - 1 - i) * reserve;
+      await this.#closeOne(what, close, Math.max(end - performance.now() - kept, reserve));
     }
   }
 
@@ -229,6 +231,11 @@ class Closers {
   }
 }
 
+/** How long a loop rests after the n-th failure in a row: 200 ms … 5 s. */
+export function errorPauseMs(failures: number): number {
+  return Math.min(100 * 2 ** failures, LONGEST_ERROR_PAUSE_MS);
+}
+
 interface LoopOptions {
   readonly name: string;
   readonly pauseMs: number;
@@ -242,10 +249,12 @@ function startLoop({ name, pauseMs, turn, log, onStuck }: LoopOptions): Loop {
   const stopping = new AbortController();
   let waking = new AbortController();
   let failures = 0;
-  let turnedAt = Date.now();
+  // Counted, not read from a clock: a machine that slept, or whose clock was set, has no stuck loops.
+  let secondsWithoutTurn = 0;
 
   const watchdog = setInterval(() => {
-    if (Date.now() - turnedAt > STUCK_AFTER_MS + pauseMs)
+    secondsWithoutTurn += 1;
+    if (secondsWithoutTurn * 1_000 > STUCK_AFTER_MS + pauseMs)
       onStuck(new Error(`the loop ${name} does not turn any more`));
   }, 1_000).unref();
 
@@ -257,7 +266,7 @@ function startLoop({ name, pauseMs, turn, log, onStuck }: LoopOptions): Loop {
     } catch (error) {
       failures += 1;
       log.warn({ loop: name, failures, error: plain(error) }, 'a turn failed and will be tried again');
-      return Math.min(100 * 2 ** failures, LONGEST_ERROR_PAUSE_MS);
+      return errorPauseMs(failures);
     }
   }
 
@@ -265,7 +274,7 @@ function startLoop({ name, pauseMs, turn, log, onStuck }: LoopOptions): Loop {
     while (!stopping.signal.aborted) {
       waking = new AbortController();
       const ms = await once();
-      turnedAt = Date.now();
+      secondsWithoutTurn = 0;
       if (ms > 0) await rest(ms, waking.signal);
     }
     clearInterval(watchdog);

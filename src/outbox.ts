@@ -477,6 +477,9 @@ export async function settleAttempts(db: Database, settlements: readonly Settlem
             s.map((x) => x.id),
             'uuid',
           )}, ${array(
+            s.map((x) => x.run),
+            'int',
+          )}, ${array(
             s.map((x) => x.dead),
             'text',
           )}, ${array(
@@ -500,7 +503,7 @@ export async function settleAttempts(db: Database, settlements: readonly Settlem
               s.map((x) => x.detail),
               'text',
             )})
-            as x (id, dead, letter_id, attempt, unknown_before, not_accepted, answer, detail)
+            as x (id, run, dead, letter_id, attempt, unknown_before, not_accepted, answer, detail)
         ), letters as (
           update notifications n set answer = x.answer, answer_detail = x.detail, answered_at = now(),
             first_unknown_at = case when x.not_accepted = 1 and n.attempts = x.attempt then x.unknown_before::timestamptz else n.first_unknown_at end
@@ -510,7 +513,7 @@ export async function settleAttempts(db: Database, settlements: readonly Settlem
         update outbox o set starts = 0,
           dead_at = case when x.dead is null then null else now() end,
           dead_reason = x.dead
-        from k join given g using (id, run) join outcome x using (id)
+        from k join outcome x using (id, run)
         where o.id = k.id and k.sent_at is null and k.dead_at is null`,
   );
   return settlements.map(() => true);
@@ -574,7 +577,7 @@ async function act(db: Database, statement: SQL): Promise<ActResult> {
 
 /**
  * Retries one page of what was dead at `before`; what a retry is refused for is left alone. Answers how many were put
- * back; less than `limit` means that this was the last page.
+ * back: none means that nothing is left, fewer than `limit` only that somebody else may have moved some of the page.
  */
 export async function retryDead(
   db: Database,

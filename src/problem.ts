@@ -20,6 +20,8 @@ export interface Problem {
 }
 
 const RETRY_AFTER_SECONDS = '2';
+/** An order of a hundred items can be wrong in thousands of places; an answer must not outgrow its request. */
+const MOST_FIELD_ERRORS = 100;
 
 /** Sends a problem. `errors` names the fields at fault. */
 export function sendProblem(
@@ -51,7 +53,7 @@ export function addProblemHandlers(app: FastifyInstance): void {
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 404, 'There is nothing at this address.'));
 }
 
-function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (error.validation) {
     return sendProblem(
       reply,
@@ -69,7 +71,7 @@ function answerError(error: FastifyError, request: FastifyRequest, reply: Fastif
     return sendProblem(
       reply,
       503,
-      'The order book cannot be reached. Nothing was stored by this answer; try again.',
+      'The order book cannot be reached. Repeat the request, an order under the same Idempotency-Key: it may have been stored.',
     );
   }
   if (error.statusCode && error.statusCode < 500) return sendProblem(reply, error.statusCode, error.message);
@@ -79,13 +81,21 @@ function answerError(error: FastifyError, request: FastifyRequest, reply: Fastif
 
 /** Ajv's findings, each at the path of the field that it speaks of. */
 function fieldErrors(error: FastifyError): FieldError[] {
-  return (error.validation ?? []).map(({ instancePath, params, message, keyword }) => {
-    const missing = params.missingProperty ?? params.additionalProperty;
-    const path = typeof missing === 'string' ? `${instancePath}/${missing}` : instancePath || '/';
-    return {
-      path,
-      message:
-        keyword === 'pattern' ? 'has a form or characters that are not allowed' : (message ?? 'is not valid'),
-    };
-  });
+  return (error.validation ?? [])
+    .slice(0, MOST_FIELD_ERRORS)
+    .map(({ instancePath, params, message, keyword }) => {
+      const missing = params.missingProperty ?? params.additionalProperty;
+      const path =
+        typeof missing === 'string' ? `${instancePath}/${pointerToken(missing)}` : instancePath || '/';
+      return {
+        path,
+        message:
+          keyword === 'pattern'
+            ? 'has a form or characters that are not allowed'
+            : (message ?? 'is not valid'),
+      };
+    });
 }
+
+/** RFC 6901: a client's field may have any name. */
+const pointerToken = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1');

@@ -80,8 +80,8 @@ export interface QueueDoor {
   look(messages: readonly MessageRun[]): Promise<Sighting[]>;
   /** Removes jobs; answers those that are locked by a worker and stay for now. */
   remove<M extends MessageRun>(messages: readonly M[]): Promise<M[]>;
-  /** The runs in the failed set, from the newest on. */
-  failedRuns(offset: number, limit: number): Promise<MessageRun[]>;
+  /** A page of the failed set, from the newest on; undefined stands for a job that the relay has not made. */
+  failedRuns(offset: number, limit: number): Promise<(MessageRun | undefined)[]>;
   /** The mark by which the ledger knows this Redis again. */
   readEpoch(): Promise<string | null>;
   writeEpoch(epoch: string): Promise<void>;
@@ -96,15 +96,6 @@ export function openQueue(config: Config, log: Log): QueueDoor {
   queue.on('error', () => undefined); // the connection's own listener has logged it
   const options = retryPolicy(config);
   const bounded = <T>(promise: Promise<T>) => deadline(promise, REDIS_DEADLINE_MS, 'a call to Redis');
-
-  /** Commands in one round trip; throws the first error among their answers. */
-  async function pipeline(commands: (string | number)[][]): Promise<unknown[]> {
-    const answers = await bounded(redis.pipeline(commands).exec());
-    return (answers ?? []).map(([error, answer]) => {
-      if (error) throw error;
-      return answer;
-    });
-  }
 
   async function add(messages: readonly Enqueueable[]): Promise<void> {
     await bounded(
@@ -129,17 +120,14 @@ export function openQueue(config: Config, log: Log): QueueDoor {
       });
     },
     async look(messages) {
-      const answers = await pipeline(
-        messages.map((m) => [
-          'hmget',
-          key(jobId(m)),
-          'timestamp',
-          'finishedOn',
-          'returnvalue',
-          'failedReason',
-        ]),
-      );
-      return answers.map((answer) => sighting(answer as (string | null)[])); // hmget answers with a list of texts
+      const reads = messages.map((m) => ['hmget', key(jobId(m)), ...SIGHTED]);
+      const answers = await bounded(redis.pipeline(reads).exec());
+      return (answers ?? []).map(([error, answer]) => {
+        // What stands there is no job. Adding it will be refused too, and charged to this message alone.
+        if (isOwnFault(error)) return { state: 'lost' };
+        if (error) throw error;
+        return sighting(answer as (string | null)[]); // hmget answers with a list of texts
+      });
     },
     async remove(messages) {
       const answers = await Promise.all(messages.map((m) => bounded(queue.remove(jobId(m)))));
@@ -147,7 +135,7 @@ export function openQueue(config: Config, log: Log): QueueDoor {
     },
     async failedRuns(offset, limit) {
       const ids = await bounded(redis.zrevrange(key('failed'), offset, offset + limit - 1));
-      return ids.flatMap((id) => parseJobId(id) ?? []);
+      return ids.map(parseJobId);
     },
     readEpoch: () => bounded(redis.get(key('epoch'))),
     async writeEpoch(epoch) {
@@ -171,6 +159,9 @@ const REDIS_STATE =
 function isOwnFault(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError' && !REDIS_STATE.test(error.message);
 }
+
+/** The fields by which a job is judged, in the order of `sighting`. */
+const SIGHTED = ['timestamp', 'finishedOn', 'returnvalue', 'failedReason'] as const;
 
 function sighting([timestamp, finishedOn, value, failedReason]: (string | null)[]): Sighting {
   if (!timestamp) return { state: 'lost' };

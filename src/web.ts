@@ -10,7 +10,7 @@ import { addHealthRoutes, closeHttp } from './health.ts';
 import { openHinter } from './hints.ts';
 import { main, type Process } from './lifecycle.ts';
 import { ledgerTime } from './outbox.ts';
-import { addProblemHandlers } from './problem.ts';
+import { addProblemHandlers, answerError } from './problem.ts';
 import { openQueue, type QueueDoor } from './queue.ts';
 
 const BODY_LIMIT = 64 * 1024;
@@ -35,6 +35,7 @@ export async function createWeb(
     requestTimeout: 15_000,
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000 },
     forceCloseConnections: 'idle',
+    frameworkErrors: answerError, // what the router refuses reaches no error handler
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true } },
   });
   addProblemHandlers(app);

@@ -96,10 +96,11 @@ export function createMonitor({ db, queue, config, log, metrics, deliver }: Moni
     async recordStragglers() {
       if (!leading) return false;
       for (let pages = 0; pages < FAILED_PAGES_PER_SCAN; pages += 1) {
-        const runs = await queue.failedRuns(failedOffset, FAILED_PAGE);
+        const page = await queue.failedRuns(failedOffset, FAILED_PAGE);
+        const runs = page.filter((run) => run !== undefined);
         const recorded = runs.length > 0 ? await recordFailedJobs(db, runs) : 0;
         if (recorded > 0) log.error({ recorded }, 'jobs had failed without the ledger knowing');
-        failedOffset = runs.length < FAILED_PAGE ? 0 : failedOffset + FAILED_PAGE;
+        failedOffset = page.length < FAILED_PAGE ? 0 : failedOffset + FAILED_PAGE;
         if (failedOffset === 0) break;
       }
       return false;

@@ -37,10 +37,14 @@ import { openQueue, QUEUE, type QueueDoor } from '../src/queue.ts';
 const LEASE_LOOP_MS = (LEASE_SECONDS * 1_000) / 3;
 /** Measured against bare `addBulk`: one batch at a time reaches 0.75, three in flight 1.0. */
 const BATCHES_IN_FLIGHT = 3;
+/** A turn ends now and then even in a flood, so that the loop is seen to turn. */
+const BATCHES_PER_TURN = 100;
 /** A sweep reads this many jobs at a time, rests, and stops after so many pages until its next turn. */
 const SWEEP_PAGE = 500;
 const SWEEP_REST_MS = 100;
 const SWEEP_PAGES_PER_TURN = 20;
+/** Until it listens: Postgres may be down at the start. */
+const HINTS_LOOP_MS = 5_000;
 const PURGE_LOOP_MS = 3_600_000;
 const PURGE_PAGE = 500;
 
@@ -99,7 +103,11 @@ export function createRelay({ db, queue, config, log, metrics, ending }: RelayPa
     const failures: unknown[] = [];
     let full = leading;
 
-    while (full && failures.length === 0 && !ending.aborted) {
+    for (
+      let batches = 0;
+      full && batches < BATCHES_PER_TURN && failures.length === 0 && !ending.aborted;
+      batches += 1
+    ) {
       const batch = await stagedMessages(db, holder, config.relayBatch, [...seqs]);
       full = batch.length === config.relayBatch;
       for (const { seq } of batch) seqs.add(seq);
@@ -115,7 +123,7 @@ export function createRelay({ db, queue, config, log, metrics, ending }: RelayPa
     // After a failure nothing new starts before the others have settled: so order holds.
     await Promise.all(inFlight);
     if (failures.length > 0) throw failures[0];
-    return false;
+    return full;
   }
 
   async function enqueueBatch(batch: readonly StagedMessage[]): Promise<void> {
@@ -152,27 +160,43 @@ export function createRelay({ db, queue, config, log, metrics, ending }: RelayPa
 
   async function reconcile(): Promise<boolean> {
     if (!leading) return false;
-    await checkEpoch();
+    if (!(await checkEpoch())) return true;
     await sweepOverdue();
     await mirrorDead();
     await mirrorFailed();
     return false;
   }
 
-  /** A Redis without the ledger's mark has lost its data: everything unfinished is restaged, and only then it is marked. */
-  async function checkEpoch(): Promise<void> {
+  /** While a Redis without mark is being filled again: when that was noticed. */
+  let lossNoticedAt: string | undefined;
+
+  /**
+   * A Redis without the ledger's mark has lost its data: everything unfinished is restaged, in pages, and only then it
+   * is marked. Answers whether that is done.
+   */
+  async function checkEpoch(): Promise<boolean> {
     const [known, seen] = await Promise.all([readEpoch(db, QUEUE), queue.readEpoch()]);
-    if (known !== undefined && known === seen) return;
-    const before = await ledgerTime(db);
-    let moved = 0;
-    for (let page = SWEEP_PAGE; page === SWEEP_PAGE; moved += page)
-      page = await restageAll(db, holder, before, SWEEP_PAGE);
-    if (!(await takeLease(db, 'relay', holder))) return; // restaging may have changed nothing: the new leader does it
+    if (known !== undefined && known === seen) return true;
+    lossNoticedAt ??= await ledgerTime(db);
+    for (let pages = 0; pages < SWEEP_PAGES_PER_TURN; pages += 1) {
+      const moved = await restageAll(db, holder, lossNoticedAt, SWEEP_PAGE);
+      restaged.inc(moved);
+      if (moved < SWEEP_PAGE) return markRedis(known === undefined);
+    }
+    return false;
+  }
+
+  async function markRedis(first: boolean): Promise<boolean> {
+    lossNoticedAt = undefined;
+    // Without the lease nothing was restaged: the new leader will do it.
+    leading = await takeLease(db, 'relay', holder);
+    if (!leading) return false;
     const epoch = uuidv7();
     await writeEpoch(db, QUEUE, epoch);
     await queue.writeEpoch(epoch);
-    restaged.inc(moved);
-    log.warn({ restaged: moved, first: known === undefined }, 'Redis had no mark of this ledger');
+    if (first) log.info("the queue is marked as this ledger's");
+    else log.warn('Redis had lost its data: everything unfinished was staged again');
+    return true;
   }
 
   const sweepOverdue = sweeping(
@@ -199,19 +223,24 @@ export function createRelay({ db, queue, config, log, metrics, ending }: RelayPa
     (after) => deadMessages(db, SWEEP_PAGE, after),
     async (messages) => {
       const sightings = await queue.look(messages);
-      const lost = messages.filter((_, i) => sightings[i]?.state === 'lost');
-      if (lost.length > 0) await queue.enqueue(lost);
+      const completed = messages.filter((_, i) => sightings[i]?.state === 'completed');
+      await queue.remove(completed);
+      const missing = messages.filter((_, i) => sightings[i]?.state === 'lost').concat(completed);
+      if (missing.length > 0) await queue.enqueue(missing);
     },
   );
 
   let failedOffset = 0;
   async function mirrorFailed(): Promise<void> {
     for (let pages = 0; pages < SWEEP_PAGES_PER_TURN; pages += 1) {
-      const runs = await queue.failedRuns(failedOffset, SWEEP_PAGE);
-      const outdated = await outdatedRuns(db, runs);
+      const page = await queue.failedRuns(failedOffset, SWEEP_PAGE);
+      const outdated = await outdatedRuns(
+        db,
+        page.filter((run) => run !== undefined),
+      );
       const locked = await queue.remove(outdated);
-      failedOffset += runs.length - outdated.length + locked.length;
-      if (runs.length < SWEEP_PAGE) {
+      failedOffset += page.length - outdated.length + locked.length;
+      if (page.length < SWEEP_PAGE) {
         failedOffset = 0;
         return;
       }
@@ -270,15 +299,16 @@ await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) 
   const relay = createRelay({ db, queue, config, log, metrics: process.metrics, ending: process.ending });
   process.onClose('lease', relay.stepDown);
   const draining = process.loop('drain', config.relayPollMs, relay.drain);
-  process.loop('reconcile', config.reconcileIntervalMs, relay.reconcile);
+  const reconciling = process.loop('reconcile', config.reconcileIntervalMs, relay.reconcile);
   process.loop('purge', PURGE_LOOP_MS, relay.purge);
   process.loop('lease', LEASE_LOOP_MS, async () => {
-    if (await relay.lead()) draining.wake();
+    if (await relay.lead()) for (const loop of [reconciling, draining]) loop.wake();
     return false;
   });
-  // Postgres may be down now: the loops poll, and hints begin when it is back.
-  void listenForHints(config.databaseUrl, draining.wake).then(
-    (stop) => process.onClose('hints', stop),
-    (error: unknown) => log.warn({ error: plain(error) }, 'no hints: polling alone'),
-  );
+  let stopListening: (() => Promise<void>) | undefined;
+  process.onClose('hints', () => stopListening?.());
+  process.loop('hints', HINTS_LOOP_MS, async () => {
+    stopListening ??= await listenForHints(config.databaseUrl, draining.wake);
+    return false;
+  });
 });
