@@ -156,7 +156,7 @@ interface End {
 }
 
 /** EX_CONFIG of sysexits.h: the environment is at fault, and starting again would not mend it. */
-const FAULTY_ENVIRONMENT = 78;
+export const FAULTY_ENVIRONMENT = 78;
 /** A process that lived this long was well; its next end is a new story. */
 const LONG_LIFE_MS = 60_000;
 /** What a process has beyond its own grace before it is killed. */

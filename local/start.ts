@@ -1,7 +1,9 @@
 /** The command behind `npm start`: runs the Procfile of the current folder on this machine. */
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { ConfigError, readConfig } from '../src/config.ts';
 import {
+  FAULTY_ENVIRONMENT,
   type FormationOptions,
   parseFormation,
   parseProcfile,
@@ -29,8 +31,12 @@ async function start(formationText: string): Promise<number> {
   try {
     options = readOptions(formationText);
   } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    return 1;
+    if (!(error instanceof ConfigError)) {
+      console.error(error instanceof Error ? error.message : error);
+      return 1;
+    }
+    for (const fault of error.faults) console.error(fault);
+    return FAULTY_ENVIRONMENT;
   }
   const running = await startFormation(options);
   stopOnSignals(running);
@@ -39,7 +45,7 @@ async function start(formationText: string): Promise<number> {
 }
 
 function readOptions(formationText: string): FormationOptions {
-  const { coloured, ...settings } = readSettings(process.env);
+  const { coloured, ...settings } = readSettings();
   const entries = parseProcfile(readFileSync('Procfile', 'utf8'));
   const types = entries.map(({ type }) => type);
   const formation = parseFormation(formationText, types);
@@ -48,20 +54,17 @@ function readOptions(formationText: string): FormationOptions {
   return { entries, formation, cwd: process.cwd(), print, ...settings };
 }
 
-/** The only place here that reads the environment. Throws when a number is none. */
-function readSettings(env: NodeJS.ProcessEnv) {
+/** Throws a ConfigError when the environment is faulty: better once, here, than from every process. */
+function readSettings() {
+  const { port, shutdownGraceMs } = readConfig([]);
+  // Every process listens on a port of its own, but the links of all lead to the first.
+  const PUBLIC_URL = process.env.PUBLIC_URL || `http://127.0.0.1:${port}`;
   return {
-    env,
-    basePort: wholeNumber('PORT', env.PORT, 3000),
-    graceMs: wholeNumber('SHUTDOWN_GRACE_MS', env.SHUTDOWN_GRACE_MS, 10_000),
-    coloured: process.stdout.isTTY && !env.NO_COLOR,
+    env: { ...process.env, PUBLIC_URL },
+    basePort: port,
+    graceMs: shutdownGraceMs,
+    coloured: process.stdout.isTTY && !process.env.NO_COLOR,
   };
-}
-
-function wholeNumber(name: string, text: string | undefined, fallback: number): number {
-  if (text === undefined) return fallback;
-  if (!/^\d{1,9}$/.test(text)) throw new Error(`${name} must be a whole number`);
-  return Number(text);
 }
 
 function requireBuilt(words: readonly string[]): void {

@@ -16,6 +16,7 @@ export interface Config {
   readonly port: number;
   /** Base of links in alerts, without a slash at its end. */
   readonly publicUrl: string;
+  /** A name may stand twice, with an old and a new secret: it is the name that idempotency keys belong to. */
   readonly apiKeys: readonly Secret[];
   /** Who may open the dashboard; nobody when absent. */
   readonly admin: { readonly username: string; readonly password: string } | undefined;
@@ -215,8 +216,6 @@ export function readConfig(required: readonly Variable[], environment: Environme
   const adminPassword = read('ADMIN_PASSWORD', password(production), '');
   const emailFrom = read('EMAIL_FROM', matching(ADDRESS, 'an address or Name <address>'), '');
   const apiKeys = read('API_KEYS', list(apiKey(production)), []);
-  if (new Set(apiKeys.map(({ name }) => name)).size < apiKeys.length)
-    faults.push('API_KEYS names a key twice');
 
   const config: Omit<Config, 'warnings'> = {
     databaseUrl: read('DATABASE_URL', url('postgres:', 'postgresql:'), ''),
@@ -267,6 +266,12 @@ function weaknesses(config: Omit<Config, 'warnings'>): string[] {
     warnings.push(
       'LOCK_DURATION_MS is not above EMAIL_TIMEOUT_MS: a slow answer may let a second notifier repeat the request',
     );
+  }
+  if (
+    config.production &&
+    /^(0\.0\.0\.0|\[::\])$|^localhost$|^127\./.test(new URL(config.publicUrl).hostname)
+  ) {
+    warnings.push('PUBLIC_URL is not an address that others can reach: the links in alerts lead nowhere');
   }
   if (config.production && config.alertWebhookUrls.length === 0) {
     warnings.push('ALERT_WEBHOOK_URL is not set: nobody hears of dead letters');

@@ -84,8 +84,11 @@ export function array(
   return sql`${sql.param(values)}::${sql.raw(type)}[]`;
 }
 
-/** SQLSTATE classes and codes that speak of the server's state and not of the statement. */
-const SERVER_STATES = /^(08|53|57P0[123]|25006|CONNECT|E[A-Z]+$)/;
+/**
+ * SQLSTATE classes and codes that speak of the server's state, or of whether it lets us in, and not of the statement;
+ * and what the driver and the system say of a connection (`EAI_AGAIN`: no name service).
+ */
+const SERVER_STATES = /^(08|28|3D|53|57P0|58|25006|CONNECT|EAI_|E[A-Z]+$)/;
 /** Time-outs, locks and deadlocks: not the statement's fault either, but perhaps the doing of one of its rows. */
 const CONTENDED_STATES = /^(57014|55P03|40)/;
 

@@ -98,7 +98,7 @@ export function classify({ data, error, headers }: Response<{ id?: unknown } | n
   const status = typeof error?.statusCode === 'number' ? error.statusCode : null;
   const name = typeof error?.name === 'string' ? error.name : '';
   const code = status === null ? 'no_answer' : KNOWN_NAMES.has(name) ? name : `http_${status}`;
-  const said = { code, detail: typeof error?.message === 'string' ? error.message.slice(0, 500) : null };
+  const said = { code, detail: typeof error?.message === 'string' ? storable(error.message) : null };
 
   // The SDK says `application_error` also of what it could not read, whatever its status.
   if (status === null || status < 400 || status >= 500 || status === 408 || name === 'application_error') {
@@ -112,6 +112,9 @@ export function classify({ data, error, headers }: Response<{ id?: unknown } | n
   if (status === 409 && name === 'invalid_idempotent_request') return { kind: 'contradicted', ...said };
   return { kind: 'refused', ...said };
 }
+
+/** The provider's words as the ledger can keep them: Postgres has no room for NUL in a text. */
+const storable = (text: string): string => text.replaceAll('\0', '').slice(0, 500);
 
 const LONGEST_RETRY_AFTER_S = 3_600;
 

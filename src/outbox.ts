@@ -234,19 +234,22 @@ export async function outdatedRuns<M extends MessageRun>(db: Database, runs: rea
   return rows.flatMap(({ i }) => runs[i - 1] ?? []);
 }
 
-/** Deletes finished messages and their letters older than `days`; letters' personal data first. Answers how many went. */
+/**
+ * Deletes finished messages staged more than `days` ago, and their letters; the letters' personal data first. Ids begin with
+ * their time: the oldest are found by the primary key, however many finished messages there are. Answers how many went.
+ */
 export async function purgeFinished(db: Database, days: number, limit: number): Promise<number> {
-  const old = sql`created_at < now() - make_interval(days => ${days})`;
-  const page = sql`select id from outbox where ${old} and (sent_at is not null or discarded_at is not null) order by id limit ${limit} for update skip locked`;
+  const cutoff = sql`(lpad(to_hex((extract(epoch from now() - make_interval(days => ${days})) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid`;
+  const page = sql`select id from outbox where id < ${cutoff} and (sent_at is not null or discarded_at is not null)
+    order by id limit ${limit}`;
   await run(
     db,
     sql`update notifications n set recipient = null, body = null, answer_detail = null
-        where n.message_id in (select id from outbox where ${old} and (sent_at is not null or discarded_at is not null) order by id limit ${limit})
-          and (recipient is not null or body is not null or answer_detail is not null)`,
+        where n.message_id in (${page}) and (recipient is not null or body is not null or answer_detail is not null)`,
   );
   const rows = await run(
     db,
-    sql`with page as materialized (${page}),
+    sql`with page as materialized (${page} for update skip locked),
           letters as (delete from notifications n using page p where n.message_id = p.id)
         delete from outbox o using page p where o.id = p.id returning 1`,
   );

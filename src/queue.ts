@@ -92,7 +92,13 @@ export interface QueueDoor {
 /** Opens the queue for everybody but the consumers. Every call has a deadline and throws when Redis is away. */
 export function openQueue(config: Config, log: Log): QueueDoor {
   const redis = connectRedis(config, log, { maxRetriesPerRequest: 1, commandTimeout: REDIS_DEADLINE_MS });
-  const queue = new Queue<JobData>(QUEUE, { connection: redis, prefix: PREFIX, skipWaitingForReady: true });
+  const queue = new Queue<JobData>(QUEUE, {
+    connection: redis,
+    prefix: PREFIX,
+    skipWaitingForReady: true,
+    // Its question fails when Redis is away at the start, and BullMQ gives that answer to every later call.
+    skipVersionCheck: true,
+  });
   queue.on('error', () => undefined); // the connection's own listener has logged it
   const options = retryPolicy(config);
   const bounded = <T>(promise: Promise<T>) => deadline(promise, REDIS_DEADLINE_MS, 'a call to Redis');

@@ -83,13 +83,13 @@ export function createMonitor({ db, queue, config, log, metrics, deliver }: Moni
       await giveLeaseBack(db, 'monitor', holder);
     },
     async scan() {
-      if (!leading) return false;
       try {
-        await look();
+        if (leading) await look();
       } catch (error) {
         if (isUnavailable(error)) await blindness.begin();
         throw error;
       }
+      // Also by one that leads no more: only a ledger that answers again can have told it so.
       await blindness.end();
       return false;
     },

@@ -133,8 +133,9 @@ export function createNotifier({ db, mailer, log, ending, metrics }: NotifierPar
       const body = mailer.compose(message.id, customer.email, letter);
       return { id: uuidv7(), recipient: customer.email, body, account: mailer.account };
     } catch (error) {
+      // Without its message, which may quote a customer.
       log.error(
-        { messageId: message.id, error: { message: 'rendering failed', stack: plain(error).stack } },
+        { messageId: message.id, frames: plain(error).stack?.match(/^ {4}at .*$/gm) },
         'unrenderable',
       );
       return undefined;
