@@ -11,6 +11,7 @@ import {
   type RunningFormation,
   startFormation,
 } from './procfile.ts';
+import { onOrphaned, SAME_KEY_PRESS_MS } from './stop.ts';
 
 const USAGE = `Usage: npm start -- [type=count ...]
        npm start -- web=1,relay=2,notifier=4
@@ -18,9 +19,6 @@ const USAGE = `Usage: npm start -- [type=count ...]
 Runs the processes of the Procfile in the current folder; a type that is not named runs once. The release runs first
 and alone. The first type listens on PORT (3000), the next on PORT + 100 and so on. Ctrl-C stops everything within
 SHUTDOWN_GRACE_MS (10000), a second Ctrl-C at once. Exits non-zero when one of the processes did.`;
-
-/** One Ctrl-C arrives twice under npm when its shell replaced itself by this process: from the terminal and from npm. */
-const SAME_KEY_PRESS_MS = 500;
 
 const args = process.argv.slice(2);
 if (args.includes('--help') || args.includes('-h')) console.log(USAGE);
@@ -40,7 +38,7 @@ async function start(formationText: string): Promise<number> {
   }
   const running = await startFormation(options);
   stopOnSignals(running);
-  if (options.env.npm_lifecycle_event !== undefined) stopWithParent(running);
+  onOrphaned(() => void running.stop());
   return running.ended;
 }
 
@@ -86,12 +84,4 @@ function stopOnSignals(running: RunningFormation): void {
   });
   // the reader of a pipe, or the terminal, is gone: nobody could see what goes on
   process.stdout.on('error', stop);
-}
-
-/** npm's shell dies of a SIGTERM without passing it on; this process is then adopted by another parent. */
-function stopWithParent(running: RunningFormation): void {
-  const parent = process.ppid;
-  setInterval(() => {
-    if (process.ppid !== parent) void running.stop();
-  }, 1000).unref();
 }

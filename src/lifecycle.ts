@@ -4,7 +4,7 @@
  */
 import { realpathSync } from 'node:fs';
 import { basename, extname } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as afterEvents, setTimeout as pause } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Config, ConfigError, readConfig, type Variable } from './config.ts';
@@ -276,6 +276,7 @@ function startLoop({ name, pauseMs, turn, log, onStuck }: LoopOptions): Loop {
       const ms = await once();
       secondsWithoutTurn = 0;
       if (ms > 0) await rest(ms, waking.signal);
+      else await afterEvents(); // a turn with ever more to do must not keep signals and timers waiting
     }
     clearInterval(watchdog);
   }

@@ -123,7 +123,7 @@ export function createRelay({ db, queue, config, log, metrics, ending }: RelayPa
     // After a failure nothing new starts before the others have settled: so order holds.
     await Promise.all(inFlight);
     if (failures.length > 0) throw failures[0];
-    return full;
+    return full && !ending.aborted;
   }
 
   async function enqueueBatch(batch: readonly StagedMessage[]): Promise<void> {

@@ -11,19 +11,38 @@ export interface Ledger {
   close(): Promise<void>;
 }
 
+export interface EmptyDatabase {
+  readonly url: string;
+  /** Drops it, whoever is still connected. */
+  close(): Promise<void>;
+}
+
 export async function createLedger(): Promise<Ledger> {
-  const name = `order_notifications_${randomUUID().replaceAll('-', '')}`;
-  const url = new URL(inject('databaseUrl'));
-  url.pathname = `/${name}`;
-  await onServer((server) => server.unsafe(`create database ${name} template ${inject('template')}`));
-  const { db, close } = openDatabase(url.href, 'test', 8);
+  const database = await createDatabase(inject('template'));
+  const { db, close } = openDatabase(database.url, 'test', 8);
   return {
-    url: url.href,
+    url: database.url,
     db,
     async close() {
       await close();
-      await onServer((server) => server.unsafe(`drop database ${name} with (force)`));
+      await database.close();
     },
+  };
+}
+
+/** A database without any table: what a release finds the first time. */
+export async function createEmptyDatabase(): Promise<EmptyDatabase> {
+  return createDatabase('template0');
+}
+
+async function createDatabase(template: string): Promise<EmptyDatabase> {
+  const name = `order_notifications_${randomUUID().replaceAll('-', '')}`;
+  const url = new URL(inject('databaseUrl'));
+  url.pathname = `/${name}`;
+  await onServer((server) => server.unsafe(`create database ${name} template ${template}`));
+  return {
+    url: url.href,
+    close: () => onServer((server) => server.unsafe(`drop database ${name} with (force)`)),
   };
 }
 

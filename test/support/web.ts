@@ -76,3 +76,17 @@ function parse(text: string): unknown {
     return undefined;
   }
 }
+
+/** `METHOD /path` of every route that the application knows, from Fastify's own tree. */
+export function registeredRoutes(app: FastifyInstance): string[] {
+  const routes: string[] = [];
+  const branch: string[] = [];
+  for (const line of app.printRoutes({ commonPrefix: false }).split('\n')) {
+    const [, indent = '', path, methods = ''] = /^([│ ]*)[├└]── (\S+) \(([A-Z, ]+)\)$/.exec(line) ?? [];
+    if (!path) continue;
+    const depth = indent.length / 4;
+    branch.splice(depth, branch.length, (branch[depth - 1] ?? '') + path);
+    for (const method of methods.split(', ')) routes.push(`${method} ${branch[depth]}`);
+  }
+  return routes;
+}

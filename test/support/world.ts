@@ -12,7 +12,7 @@ import type { Log, Process } from '../../src/lifecycle.ts';
 import { openMailer } from '../../src/mailer.ts';
 import { createCustomer, findOrder, type Order, placeOrder } from '../../src/orders.ts';
 import { consume, openQueue, type QueueDoor } from '../../src/queue.ts';
-import { createNotifier } from '../../workers/notifier.ts';
+import { createNotifier, type Notifier, type NotifierParts } from '../../workers/notifier.ts';
 import { createRelay, type Relay } from '../../workers/relay.ts';
 import { createLedger, workersRedisUrl } from './ledger.ts';
 import { until } from './until.ts';
@@ -37,9 +37,11 @@ export interface World {
   untilLetter(orderId: string, status: Order['notifications'][number]['status']): Promise<Order>;
   /** A relay that leads. Its turns are the test's to call. */
   relay(): Promise<Relay>;
+  /** A notifier whose jobs and looks are the test's to hand it; `parts` stand in for the world's own. */
+  idleNotifier(parts?: Partial<NotifierParts>): Notifier;
   /** A notifier at work until the world ends, or until it is stopped. */
-  notifier(): { stop(): Promise<void> };
-  /** Runs a relay's drain again and again in the background, as its process does. */
+  notifier(parts?: Partial<NotifierParts>): { stop(): Promise<void> };
+  /** Lets a relay lead and drain again and again in the background, as its process does. */
   draining(relay: Relay): { stop(): Promise<void> };
   onClose(close: () => Promise<unknown>): void;
   close(): Promise<void>;
@@ -68,6 +70,7 @@ export async function openWorld(settings: Readonly<Record<string, string>> = {})
   };
   const config = readConfig([], environment);
   const redis = new Redis(config.redisUrl, { maxRetriesPerRequest: null });
+  redis.on('error', () => undefined); // an outage is what a test has made, and what it asks for fails then
   await redis.flushdb();
   closers.push(async () => redis.disconnect());
   const logged: string[] = [];
@@ -94,6 +97,16 @@ export async function openWorld(settings: Readonly<Record<string, string>> = {})
     if (!found) throw new Error('no such order');
     return found;
   }
+
+  const idleNotifier = (parts: Partial<NotifierParts> = {}): Notifier =>
+    createNotifier({
+      db,
+      mailer: openMailer(config),
+      log,
+      ending: ending.signal,
+      metrics: new Registry(),
+      ...parts,
+    });
 
   return {
     db,
@@ -130,14 +143,9 @@ export async function openWorld(settings: Readonly<Record<string, string>> = {})
       await relay.lead();
       return relay;
     },
-    notifier() {
-      const notifier = createNotifier({
-        db,
-        mailer: openMailer(config),
-        log,
-        ending: ending.signal,
-        metrics: new Registry(),
-      });
+    idleNotifier,
+    notifier(parts) {
+      const notifier = idleNotifier(parts);
       const consumer = consume(config, log, notifier.handle);
       notifier.attach(consumer);
       const watching = repeating(notifier.watch);
@@ -149,7 +157,10 @@ export async function openWorld(settings: Readonly<Record<string, string>> = {})
       return { stop };
     },
     draining(relay) {
-      const turning = repeating(relay.drain);
+      const turning = repeating(async () => {
+        await relay.lead();
+        await relay.drain();
+      });
       closers.push(turning.stop);
       return turning;
     },

@@ -1,0 +1,221 @@
+/** Who may know whom: imports run downwards, every outside system has one door, every process one file. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, posix } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '..');
+
+/** From top to bottom: a file may import what stands below it. A folder's name stands for all its files. */
+const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  entries: [
+    'src/web.ts',
+    'src/release.ts',
+    'src/dead-letters.ts',
+    'workers/relay.ts',
+    'workers/notifier.ts',
+    'workers/monitor.ts',
+  ],
+  surfaces: ['src/api.ts', 'src/board.ts'],
+  orders: ['src/orders.ts'],
+  messages: ['src/outbox.ts', 'src/messages.ts'],
+  doors: ['src/queue.ts', 'src/mailer.ts', 'src/holds.ts', 'src/letters/', 'src/alerts.ts', 'src/hints.ts'],
+  ground: [
+    'src/config.ts',
+    'src/lifecycle.ts',
+    'src/database.ts',
+    'src/schema.ts',
+    'src/deadline.ts',
+    'src/money.ts',
+    'src/health.ts',
+    'src/problem.ts',
+  ],
+};
+
+/** The only imports between neighbours of a layer, each for a reason. */
+const NEIGHBOURS: Readonly<Record<string, string>> = {
+  'src/mailer.ts → src/holds.ts': 'the type of what an answer may ask for: a hold',
+  'src/mailer.ts → src/letters/': 'the type of what is sent: a letter',
+  'src/lifecycle.ts → src/config.ts': 'a process begins with its settings',
+  'src/database.ts → src/deadline.ts': 'every statement has one',
+  'src/health.ts → src/lifecycle.ts': 'the type of whose health it tells: a process',
+  'src/problem.ts → src/lifecycle.ts': 'an error is logged without what its driver hung on it',
+  'src/problem.ts → src/database.ts': 'an unreachable ledger is 503 and nothing else is',
+};
+
+/** The only files that import a package which stands for something outside, or for a way of working. */
+const DOORS: Readonly<Record<string, readonly string[]>> = {
+  bullmq: ['src/queue.ts'],
+  ioredis: ['src/queue.ts'],
+  resend: ['src/mailer.ts'],
+  postgres: ['src/database.ts', 'src/release.ts'],
+  'drizzle-orm/postgres-js': ['src/database.ts', 'src/release.ts'],
+  'drizzle-orm/postgres-js/migrator': ['src/release.ts'],
+  '@bull-board/api': ['src/board.ts'],
+  '@bull-board/fastify': ['src/board.ts'],
+  commander: ['src/dead-letters.ts'],
+  pino: ['src/dead-letters.ts', 'src/lifecycle.ts'],
+  'drizzle-orm': [
+    'src/alerts.ts',
+    'src/database.ts',
+    'src/holds.ts',
+    'src/orders.ts',
+    'src/outbox.ts',
+    'src/schema.ts',
+  ],
+};
+
+const filesIn = (...folders: readonly string[]): string[] =>
+  folders
+    .flatMap((folder) =>
+      readdirSync(join(ROOT, folder), { recursive: true }).map((name) => `${folder}/${name}`),
+    )
+    .filter((name) => name.endsWith('.ts'))
+    .toSorted();
+
+const textOf = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
+
+/** What a file imports, types included: files of the project from its root on, packages by their names. */
+function importsOf(file: string): string[] {
+  const code = textOf(file);
+  const statements = [
+    /^import\s+(?:[^'";]*?\sfrom\s+)?'([^']+)'/gm,
+    /^export\s+(?:type\s+)?(?:\*(?:\s+as\s+\w+)?|\{[^}]*\})\s+from\s+'([^']+)'/gm,
+    /\bimport\(\s*'([^']+)'/g,
+    /\brequire\(\s*'([^']+)'/g,
+  ];
+  const names = statements.flatMap((statement) => [...code.matchAll(statement)].map(([, name = '']) => name));
+  return names.map((name) => (name.startsWith('.') ? posix.join(dirname(file), name) : name));
+}
+
+/** A file's code without its comments. */
+const codeOf = (file: string): string =>
+  textOf(file)
+    .replace(/\/\*.*?\*\//gs, '')
+    .replace(/(^|\s)\/\/.*$/gm, '');
+
+/** A file's place: itself, or its folder where that stands in the table. */
+const placeOf = (file: string): string =>
+  Object.values(LAYERS)
+    .flat()
+    .find((place) => file === place || (place.endsWith('/') && file.startsWith(place))) ?? file;
+
+const heightOf = (place: string): number =>
+  Object.values(LAYERS).findIndex((places) => places.includes(place));
+
+const SYSTEM = filesIn('src', 'workers');
+const ALL = filesIn('src', 'workers', 'local', 'test');
+
+/** `a → b` for every import between two places of the table. */
+const arrows = SYSTEM.flatMap((file) =>
+  importsOf(file)
+    .filter((name) => SYSTEM.includes(name))
+    .map((name) => ({ from: placeOf(file), to: placeOf(name) }))
+    .filter(({ from, to }) => from !== to),
+);
+const drawn = (drawing: readonly { from: string; to: string }[]) =>
+  [...new Set(drawing.map(({ from, to }) => `${from} → ${to}`))].toSorted();
+
+describe('the layers', () => {
+  it('hold every file of src and workers, and nothing that is not there', () => {
+    expect([...new Set(SYSTEM.map(placeOf))].toSorted()).toEqual(Object.values(LAYERS).flat().toSorted());
+  });
+
+  it('are imported downwards only', () => {
+    expect(drawn(arrows.filter(({ from, to }) => heightOf(from) > heightOf(to)))).toEqual([]);
+  });
+
+  it('know of neighbours only what is listed, and all of that is true', () => {
+    const level = arrows.filter(({ from, to }) => heightOf(from) === heightOf(to));
+    expect(drawn(level)).toEqual(Object.keys(NEIGHBOURS).toSorted());
+  });
+
+  it('are all that src and workers import of this project', () => {
+    const outside = SYSTEM.flatMap((file) =>
+      importsOf(file)
+        .filter((name) => name.includes('/') && !SYSTEM.includes(name))
+        .filter((name) => ALL.includes(name) || /^(\.|local|test|dist|workers|src)/.test(name))
+        .map((name) => `${file} → ${name}`),
+    );
+    expect(outside).toEqual([]);
+  });
+
+  it('lend the local installation their settings and the shape of an order, and nothing else', () => {
+    const lent = filesIn('local').flatMap(importsOf);
+    const ours = lent.filter((name) => SYSTEM.includes(name) || name.startsWith('test/'));
+    expect([...new Set(ours)].toSorted()).toEqual(['src/config.ts', 'src/orders.ts']);
+  });
+});
+
+describe('no file', () => {
+  it('imports itself over others', () => {
+    const cycles = ALL.flatMap((file) => cycleFrom(file) ?? []);
+    expect(cycles).toEqual([]);
+  });
+
+  /** The shortest way from a file back to itself, drawn. */
+  function cycleFrom(start: string): string | undefined {
+    const seen = new Set<string>();
+    const ways = [[start]];
+    for (const way of ways) {
+      for (const next of importsOf(way.at(-1) ?? start)) {
+        if (next === start) return [...way, start].join(' → ');
+        if (!ALL.includes(next) || seen.has(next)) continue;
+        seen.add(next);
+        ways.push([...way, next]);
+      }
+    }
+    return undefined;
+  }
+
+  it('of src and workers reads the environment but config', () => {
+    expect(SYSTEM.filter((file) => /\bprocess\s*\.\s*env\b|\bloadEnvFile\b/.test(codeOf(file)))).toEqual([
+      'src/config.ts',
+    ]);
+  });
+
+  it('of src and workers touches signals and the exit but lifecycle', () => {
+    const touches = /\bprocess\s*\.\s*(on|once|off|addListener|exit|exitCode|abort|kill|reallyExit)\b/;
+    expect(SYSTEM.filter((file) => touches.test(codeOf(file)))).toEqual(['src/lifecycle.ts']);
+  });
+
+  it('of src and workers gets hold of the process by another name', () => {
+    const others =
+      /from '(node:)?process'|\bprocess\s*\[|\{[^}]*\b(env|exit|on|once)\b[^}]*\}\s*=\s*(\w+\.)?process\b/;
+    expect(SYSTEM.filter((file) => others.test(codeOf(file)))).toEqual([]);
+  });
+
+  it('opens with anything but its duty', () => {
+    expect(filesIn('src', 'workers', 'local').filter((file) => !textOf(file).startsWith('/**'))).toEqual([]);
+  });
+});
+
+describe('an outside system', () => {
+  it.each(Object.entries(DOORS))('%s has one door: %j', (name, doors) => {
+    const importers = SYSTEM.filter((file) =>
+      importsOf(file).some(
+        (imported) => imported === name || (name.startsWith('@') && imported.startsWith(`${name}/`)),
+      ),
+    );
+    expect(importers).toEqual(doors);
+  });
+});
+
+describe('the Procfile', () => {
+  const lines = textOf('Procfile').trimEnd().split('\n');
+
+  it('has one plain node command in every line, with a file of that name', () => {
+    for (const line of lines) {
+      const [, name, folder, file] =
+        /^([a-z]+): node(?: --[a-z-]+)* dist\/(src|workers)\/([a-z]+)\.js$/.exec(line) ?? [];
+      expect(file, line).toBe(name);
+      expect(SYSTEM, line).toContain(`${folder}/${file}.ts`);
+    }
+  });
+
+  it('names every process once: each file that runs main, each worker', () => {
+    const named = lines.map((line) => /dist\/(.*)\.js$/.exec(line)?.[1]).toSorted();
+    const mains = SYSTEM.filter((file) => /^await main\(/m.test(textOf(file)));
+    expect(named).toEqual(mains.map((file) => file.replace('.ts', '')));
+    expect(mains).toEqual(expect.arrayContaining(filesIn('workers')));
+  });
+});
