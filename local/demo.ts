@@ -52,7 +52,7 @@ async function demonstrate(): Promise<number> {
     const asExpected = await tellStory(installation);
     if (once) return asExpected ? 0 : 1;
     tellAddresses(installation);
-    await Promise.race([stop.asked, installation.ended]);
+    await Promise.race([stop.asked, installation.ended()]);
     return stop.signal.aborted ? 0 : 1;
   } catch (error) {
     if (stop.signal.aborted) return once ? 1 : 0;

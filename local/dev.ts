@@ -66,5 +66,5 @@ try {
 } catch (error) {
   if (!stop.signal.aborted) throw error;
 } finally {
-  for (const close of closers.reverse()) await close();
+  for (const close of closers.reverse()) await close().catch((error: unknown) => console.error(error));
 }

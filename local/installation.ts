@@ -26,8 +26,8 @@ export interface Installation {
   readonly mailbox: Mailbox;
   readonly databaseUrl: string;
   readonly redisUrl: string;
-  /** Resolves when the processes have ended without being asked to. */
-  readonly ended: Promise<number>;
+  /** Resolves when the processes of now have ended. */
+  ended(): Promise<number>;
   /** Stops the processes and starts them anew from what is built now. The stores and the mailbox stay. */
   restart(): Promise<void>;
 }
@@ -101,13 +101,15 @@ export async function openInstallation({
   };
   let formation = await startFormation(options);
   onClose(() => formation.stop());
+  // An end cut short waits for nobody; a process that does not end by itself would stay for ever.
+  process.once('exit', () => formation.kill());
   await allReady(formation, signal);
   return {
     web,
     mailbox,
     databaseUrl: stores.databaseUrl,
     redisUrl: stores.redisUrl,
-    ended: formation.ended,
+    ended: () => formation.ended,
     async restart() {
       await formation.stop();
       if (!signal.aborted) formation = await startFormation(options);

@@ -2,8 +2,7 @@ CREATE TABLE "alerts" (
 	"name" text PRIMARY KEY NOT NULL,
 	"dedup_key" uuid NOT NULL,
 	"opened_at" timestamp with time zone DEFAULT now() NOT NULL,
-	"notified_at" timestamp with time zone,
-	"notified_count" integer DEFAULT 0 NOT NULL
+	"notified_at" timestamp with time zone
 );
 --> statement-breakpoint
 CREATE TABLE "customers" (
@@ -131,7 +130,7 @@ ALTER TABLE "orders" ADD CONSTRAINT "orders_customer_id_customers_id_fk" FOREIGN
 ALTER TABLE "outbox" ADD CONSTRAINT "outbox_order_id_orders_id_fk" FOREIGN KEY ("order_id") REFERENCES "public"."orders"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "idempotency_keys_expired" ON "idempotency_keys" USING btree ("created_at");--> statement-breakpoint
 CREATE UNIQUE INDEX "notifications_in_force" ON "notifications" USING btree ("message_id") WHERE replaced_at is null;--> statement-breakpoint
-CREATE INDEX "notifications_replaced" ON "notifications" USING btree ("message_id") WHERE replaced_at is not null;--> statement-breakpoint
+CREATE INDEX "notifications_of_message" ON "notifications" USING btree ("message_id");--> statement-breakpoint
 CREATE INDEX "operator_actions_of_message" ON "operator_actions" USING btree ("message_id");--> statement-breakpoint
 CREATE INDEX "orders_of_customer" ON "orders" USING btree ("customer_id","id");--> statement-breakpoint
 CREATE INDEX "orders_by_status" ON "orders" USING btree ("status","id");--> statement-breakpoint

@@ -71,10 +71,7 @@ export async function tell(
   const open = await openAlert(db, condition.name);
   if (open.notified && !condition.news && !open.reminderDue) return false;
   if (!(await deliver(compose(condition, place, 'firing', open.dedupKey)))) return false;
-  await run(
-    db,
-    sql`update alerts set notified_at = now(), notified_count = ${condition.count} where name = ${condition.name}`,
-  );
+  await run(db, sql`update alerts set notified_at = now() where name = ${condition.name}`);
   return true;
 }
 

@@ -11,7 +11,7 @@ import basicAuth from '@fastify/basic-auth';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from './config.ts';
 import type { Database } from './database.ts';
-import { type ActResult, deadGroups, ledgerTime, retryDead, retryMessage } from './outbox.ts';
+import { type ActResult, backlog, retryAllDead, retryMessage } from './outbox.ts';
 import { addProblemHandlers, sendProblem } from './problem.ts';
 import { parseJobId, QUEUE, type QueueDoor } from './queue.ts';
 
@@ -30,7 +30,6 @@ export interface BoardParts {
 }
 
 const BASE = '/admin/queues';
-const RETRY_PAGE = 500;
 const FOREIGN_LINKS = /<link[^>]+href="https?:[^>]*>/g;
 
 /** What the board may ask. A route that is not here is refused, also one that a later version of the board brings. */
@@ -109,13 +108,8 @@ async function retryAll(
   operator: string,
   onStaged: () => void,
 ): Promise<{ retried: number; skipped: number }> {
-  const before = await ledgerTime(db);
-  const dead = (await deadGroups(db)).reduce((sum, { count }) => sum + count, 0);
-  let retried = 0;
-  for (let page = 1; page > 0; retried += page) {
-    page = await retryDead(db, operator, before, RETRY_PAGE);
-    if (page > 0) onStaged();
-  }
+  const { dead } = await backlog(db);
+  const retried = await retryAllDead(db, operator, onStaged);
   return { retried, skipped: Math.max(0, dead - retried) };
 }
 
@@ -142,19 +136,43 @@ class GatedAdapter extends FastifyAdapter {
     const ours = (route: AppControllerRoute) => route.route === RETRY_ONE || route.route === RETRY_ALL;
     return super.setApiRoutes(routes.filter((route) => !ours(route)).map(gate));
   }
+
+  /** Bull Board's own would tell what went wrong, and in development its stack. */
+  override setErrorHandler(): this {
+    return super.setErrorHandler((error: Error & { statusCode?: number }) =>
+      error.statusCode && error.statusCode < 500
+        ? refusal(404, 'Not Found', 'There is nothing at this address.')
+        : refusal(500, 'Internal Server Error', 'The queue cannot be read now: is Redis away?'),
+    );
+  }
+}
+
+function refusal(
+  status: 403 | 404 | 500,
+  title: string,
+  detail: string,
+): { status: 403 | 404 | 500; body: Record<string, unknown> } {
+  return { status, body: { type: 'about:blank', title, status, detail } };
 }
 
 function gate(route: AppControllerRoute): AppControllerRoute {
-  const paths = [route.route].flat();
-  const methods = [route.method].flat();
-  if (methods.every((method) => method === 'get') && paths.every((path) => READS.has(path))) return route;
-  const body = {
-    type: 'about:blank',
-    title: 'Forbidden',
-    status: 403,
-    detail: 'From here one can look and retry.',
+  const isRead =
+    [route.method].flat().every((method) => method === 'get') &&
+    [route.route].flat().every((path) => READS.has(path));
+  if (!isRead)
+    return { ...route, handler: () => refusal(403, 'Forbidden', 'From here one can look and retry.') };
+  return {
+    ...route,
+    handler: (request) => route.handler(request && { ...request, query: bounded(request.query) }),
   };
-  return { ...route, handler: () => ({ status: 403, body }) };
+}
+
+const MOST_JOBS_PER_PAGE = 100;
+
+/** A page of the failed set as large as somebody asks for would not fit into memory. */
+function bounded(query: Record<string, string>): Record<string, string> {
+  const wished = Number(query.jobsPerPage);
+  return wished > MOST_JOBS_PER_PAGE ? { ...query, jobsPerPage: String(MOST_JOBS_PER_PAGE) } : query;
 }
 
 async function authenticate(app: FastifyInstance, admin: Config['admin']): Promise<void> {
@@ -165,11 +183,16 @@ async function authenticate(app: FastifyInstance, admin: Config['admin']): Promi
       const right =
         admin !== undefined &&
         [equal(username, admin.username), equal(password, admin.password)].every(Boolean);
-      if (!right) throw Object.assign(new Error('Sign in as an operator.'), { statusCode: 401 });
+      if (!right) throw new Error('wrong credentials');
       request.operator = username;
     },
   });
-  app.addHook('onRequest', app.basicAuth);
+  app.addHook('onRequest', (request, reply, done) =>
+    app.basicAuth(request, reply, (error) => {
+      if (error) void sendProblem(reply, 401, 'Sign in as an operator.');
+      else done();
+    }),
+  );
 }
 
 /** In constant time for texts of the same length; the length itself is no secret worth more. */
@@ -180,11 +203,18 @@ function equal(a: string, b: string): boolean {
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** Another site must not act with an operator's credentials: browsers say where a request comes from, tools say nothing. */
+/**
+ * Another site must not act with an operator's credentials. Browsers say where a request comes from (on plain HTTP only by
+ * `Origin`), tools say nothing.
+ */
 async function requireSameOrigin(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   if (SAFE_METHODS.has(request.method)) return;
   const site = request.headers['sec-fetch-site'];
   const fetched = Object.keys(request.headers).some((name) => name.startsWith('sec-fetch-'));
-  if (site === 'same-origin' || !fetched) return;
+  if (site === 'same-origin' || (!fetched && isOwnOrigin(request))) return;
   return sendProblem(reply, 403, 'This request came from another site.');
+}
+
+function isOwnOrigin({ headers: { origin, host } }: FastifyRequest): boolean {
+  return origin === undefined || (URL.canParse(origin) && new URL(origin).host === host);
 }

@@ -98,6 +98,13 @@ const safeUrl: Parse<string> = (text) => {
   throw new Error('must begin with https:// (http:// only to this machine)');
 };
 
+const inUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+
+const hostName: Parse<string> = (text) => {
+  if (/^[\w.:-]+$/.test(text) && URL.canParse(`http://${inUrl(text)}`)) return text;
+  throw new Error('must be a host name or an address');
+};
+
 function list<T>(parse: Parse<T>): Parse<readonly T[]> {
   return (text) =>
     text
@@ -202,11 +209,7 @@ export function readConfig(required: readonly Variable[], environment: Environme
   const number = (name: Variable, least: number, most: number) => read(name, integer(least, most), 0);
   const milliseconds = (name: Variable, least: number) => number(name, least, LONGEST_MS);
 
-  const host = read(
-    'HOST',
-    matching(/^[\w.:-]+$/, 'a host name or an address'),
-    production ? '0.0.0.0' : '127.0.0.1',
-  );
+  const host = read('HOST', hostName, production ? '0.0.0.0' : '127.0.0.1');
   const port = number('PORT', 1, 65535);
   const username = read(
     'ADMIN_USERNAME',
@@ -222,11 +225,7 @@ export function readConfig(required: readonly Variable[], environment: Environme
     redisUrl: read('REDIS_URL', url('redis:', 'rediss:'), ''),
     host,
     port,
-    publicUrl: read(
-      'PUBLIC_URL',
-      url('https:', 'http:'),
-      `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
-    ),
+    publicUrl: read('PUBLIC_URL', url('https:', 'http:'), `http://${inUrl(host)}:${port}`),
     apiKeys,
     admin: username && adminPassword ? { username, password: adminPassword } : undefined,
     resendApiKey: read('RESEND_API_KEY', matching(/^[\x21-\x7e]+$/, 'visible ASCII characters'), ''),
@@ -259,9 +258,16 @@ function domainOf(from: string): string {
   return /@([^>]+)>?$/.exec(from)?.[1] ?? '';
 }
 
+const REPEATABLE_FOR_MS = 23 * 3_600_000;
+
 /** Combinations that no single bound can refuse and that weaken a promise all the same. */
 function weaknesses(config: Omit<Config, 'warnings'>): string[] {
   const warnings: string[] = [];
+  if (config.notificationBackoffMs * (2 ** (config.notificationAttempts - 1) - 1) >= REPEATABLE_FOR_MS) {
+    warnings.push(
+      'NOTIFICATION_ATTEMPTS with NOTIFICATION_BACKOFF_MS takes longer than 23 hours: after that a request whose outcome is unknown is not repeated',
+    );
+  }
   if (config.lockDurationMs <= config.emailTimeoutMs) {
     warnings.push(
       'LOCK_DURATION_MS is not above EMAIL_TIMEOUT_MS: a slow answer may let a second notifier repeat the request',

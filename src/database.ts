@@ -35,6 +35,9 @@ export function connect(url: string, name: string, connections = 1): postgres.Sq
     idle_timeout: 0,
     backoff: (failures: number) => Math.min(0.1 * 2 ** failures, 2),
     onnotice: () => {},
+    // It would ask every new connection for the types of arrays; one that dies meanwhile rejects a promise that nobody
+    // holds, and that ends the process.
+    fetch_types: false,
     connection: {
       application_name: `order-notifications ${name}`,
       statement_timeout: STATEMENT_TIMEOUT_MS,
@@ -73,22 +76,33 @@ export async function run<Row extends object = Record<string, unknown>>(
 }
 
 /**
- * Binds an array as one parameter: `= any(${array(ids, 'uuid')})`, `unnest(${array(runs, 'int')})`. Texts and numbers only:
- * postgres.js takes an array of booleans or bigints for a single value of its first element's type, and Drizzle takes
- * away its serializer for arrays of timestamps.
+ * Binds an array as one parameter: `= any(${array(ids, 'uuid')})`, `unnest(${array(runs, 'int')})`. It travels in Postgres'
+ * own notation, because the driver knows no types of arrays; for the same reason a statement answers with JSON instead.
  */
 export function array(
   values: readonly (string | number | null)[],
   type: 'uuid' | 'int' | 'bigint' | 'smallint' | 'text',
 ) {
-  return sql`${sql.param(values)}::${sql.raw(type)}[]`;
+  const elements = values.map((value) => (value === null ? 'null' : `"${escaped(String(value))}"`));
+  return sql`${`{${elements.join()}}`}::${sql.raw(type)}[]`;
 }
+
+/**
+ * Rows of ours as a table, in one parameter: `recordset(runs, 'g (id uuid, run int)')`. The keys are the columns' names;
+ * what else a row holds is passed over.
+ */
+export function recordset(rows: readonly object[], columns: string) {
+  return sql`json_to_recordset(${JSON.stringify(rows)}::json) as ${sql.raw(columns)}`;
+}
+
+const escaped = (text: string): string => text.replaceAll(/["\\]/g, '\\$&');
 
 /**
  * SQLSTATE classes and codes that speak of the server's state, or of whether it lets us in, and not of the statement;
  * and what the driver and the system say of a connection (`EAI_AGAIN`: no name service).
  */
-const SERVER_STATES = /^(08|28|3D|53|57P0|58|25006|CONNECT|EAI_|E[A-Z]+$)/;
+const SERVER_STATES =
+  /^(08|28|3D|53|57P0|58|25006|CONNECT|EAI_|E[A-Z]+$|ERR_(TLS|SSL)|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO)/;
 /** Time-outs, locks and deadlocks: not the statement's fault either, but perhaps the doing of one of its rows. */
 const CONTENDED_STATES = /^(57014|55P03|40)/;
 

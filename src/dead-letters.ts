@@ -14,8 +14,7 @@ import {
   type DeadLetter,
   deadLetters,
   discardMessage,
-  ledgerTime,
-  retryDead,
+  retryAllDead,
   retryMessage,
 } from './outbox.ts';
 import { DEAD_REASONS } from './schema.ts';
@@ -77,7 +76,10 @@ export function createProgram(openDesk: () => DeadLetterDesk, say: (line: string
     .option('--as <operator>', 'who is acting', operator)
     .action(async (ids: string[], options: { all?: boolean; as: string }) => {
       if (ids.length === 0 && !options.all) throw new Error('name the messages, or say --all');
-      if (options.all) return say(`put back: ${await retryAll(options.as)}`);
+      if (options.all) {
+        const { db, hint } = openDesk();
+        return say(`put back: ${await retryAllDead(db, options.as, hint)}`);
+      }
       await actOnEach(ids, (db, id) => retryMessage(db, { id, run: null, operator: options.as }));
     });
 
@@ -102,15 +104,6 @@ export function createProgram(openDesk: () => DeadLetterDesk, say: (line: string
       yield* page;
       after = page.length === PAGE ? page.at(-1) : undefined;
     } while (after);
-  }
-
-  async function retryAll(as: string): Promise<number> {
-    const { db, hint } = openDesk();
-    const before = await ledgerTime(db);
-    let count = 0;
-    for (let page = 1; page > 0; count += page) page = await retryDead(db, as, before, PAGE);
-    hint();
-    return count;
   }
 
   /** Says of each what became of it; throws at the end when one was refused. */

@@ -1,4 +1,5 @@
 /** `/livez`, `/readyz` and `/metrics`: the same three answers from every process, on its own PORT. */
+import type { Socket } from 'node:net';
 import { type FastifyInstance, fastify } from 'fastify';
 import '@fastify/swagger'; // for the type of `hide`
 import type { Process } from './lifecycle.ts';
@@ -22,14 +23,31 @@ export function addHealthRoutes(app: FastifyInstance, process: Process): void {
 export async function serveHealth(process: Process): Promise<void> {
   const app = fastify({ logger: false });
   addHealthRoutes(app, process);
-  process.onClose('health', () => closeHttp(app));
+  process.onClose('health', httpCloser(app));
   await app.listen({ host: process.config.host, port: process.config.port });
 }
 
 const IDLE_SWEEP_MS = 50;
 
-/** Ends the server: what is asked is answered; a connection kept alive is closed as soon as it is idle, not once. */
-export async function closeHttp(app: FastifyInstance): Promise<void> {
-  const sweep = setInterval(() => app.server.closeIdleConnections(), IDLE_SWEEP_MS);
-  await app.close().finally(() => clearInterval(sweep));
+/**
+ * What ends the server, to be had before it listens: what is asked is answered; a connection kept alive is closed as soon
+ * as it is idle, not once.
+ */
+export function httpCloser(app: FastifyInstance): () => Promise<void> {
+  const connections = new Set<Socket>();
+  app.server.on('connection', (connection) => {
+    connections.add(connection);
+    connection.once('close', () => connections.delete(connection));
+  });
+
+  function sweep(): void {
+    app.server.closeIdleConnections();
+    // Browsers open connections in advance. Node takes one on which nothing was asked yet for busy.
+    for (const connection of connections) if (connection.bytesRead === 0) connection.destroy();
+  }
+
+  return async () => {
+    const sweeping = setInterval(sweep, IDLE_SWEEP_MS);
+    await app.close().finally(() => clearInterval(sweeping));
+  };
 }

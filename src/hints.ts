@@ -18,24 +18,24 @@ export interface Hinter {
 
 export function openHinter(databaseUrl: string, log: Log): Hinter {
   const client = connect(databaseUrl, 'hints');
-  let under_way = false;
+  let underWay = false;
   let again = false;
 
   async function send(): Promise<void> {
-    under_way = true;
+    underWay = true;
     do {
       again = false;
       await deadline(client.notify(CHANNEL, ''), HINT_DEADLINE_MS, 'a hint').catch((error: unknown) =>
         log.debug({ error: plain(error) }, 'a hint was lost'),
       );
     } while (again);
-    under_way = false;
+    underWay = false;
   }
 
   return {
     hint() {
       again = true;
-      if (!under_way) void send();
+      if (!underWay) void send();
     },
     close: () => client.end({ timeout: 1 }),
   };

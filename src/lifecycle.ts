@@ -11,6 +11,8 @@ import { type Config, ConfigError, readConfig, type Variable } from './config.ts
 
 /** sysexits.h: the configuration is faulty. A supervisor need not try again. */
 const EXIT_CONFIG = 78;
+/** A shell's word for an end by SIGTERM. */
+const EXIT_INTERRUPTED = 143;
 const COMMAND_GRACE_MS = 5_000;
 /** A loop that has not turned for this long is not slow but stuck. */
 const STUCK_AFTER_MS = 60_000;
@@ -51,11 +53,13 @@ export interface Loop {
  * file is only imported. Stands last in its file: what it starts may use everything above. Reads the settings, starts,
  * and ends on a signal or on an error that nobody expected.
  * @param file `import.meta.filename`: the process has its name.
+ * @param kind a server that is asked to end has done its work; a task has not, and says so by its exit code.
  */
 export async function main(
   file: string,
   required: readonly Variable[],
   start: (process: Process) => Promise<void>,
+  kind: 'server' | 'task' = 'server',
 ): Promise<void> {
   if (!isEntry(file)) return;
   const name = basename(file, extname(file));
@@ -80,7 +84,7 @@ export async function main(
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       log.info({ signal }, 'ending');
-      void end(0);
+      void end(kind === 'server' ? 0 : EXIT_INTERRUPTED);
     });
   }
   // Whoever started us with a channel is gone: nobody is left to stop us later.
@@ -275,7 +279,8 @@ function startLoop({ name, pauseMs, turn, log, onStuck }: LoopOptions): Loop {
       waking = new AbortController();
       const ms = await once();
       secondsWithoutTurn = 0;
-      if (ms > 0) await rest(ms, waking.signal);
+      // What failed waits, whoever hints: hints come by the hundred, and each would be another failure.
+      if (ms > 0) await rest(ms, failures > 0 ? stopping.signal : waking.signal);
       else await afterEvents(); // a turn with ever more to do must not keep signals and timers waiting
     }
     clearInterval(watchdog);

@@ -92,11 +92,21 @@ const KNOWN_NAMES: ReadonlySet<string> = new Set<ErrorResponse['name']>([
   'validation_error',
 ]);
 
+/** The SDK hands on the body's word for the status, and not the answer's own: where that is missing, the name tells. */
+const STATUS_OF_NAME: Readonly<Record<string, number>> = {
+  missing_api_key: 401,
+  restricted_api_key: 401,
+  invalid_api_key: 403,
+  rate_limit_exceeded: 429,
+  daily_quota_exceeded: 429,
+  monthly_quota_exceeded: 429,
+};
+
 /** Read from the top; the first row that matches wins. Only `data.id` means sent, and only a readable refusal is one. */
 export function classify({ data, error, headers }: Response<{ id?: unknown } | null>): Answer {
   if (typeof data?.id === 'string' && data.id !== '') return { kind: 'accepted', providerId: data.id };
-  const status = typeof error?.statusCode === 'number' ? error.statusCode : null;
   const name = typeof error?.name === 'string' ? error.name : '';
+  const status = typeof error?.statusCode === 'number' ? error.statusCode : (STATUS_OF_NAME[name] ?? null);
   const code = status === null ? 'no_answer' : KNOWN_NAMES.has(name) ? name : `http_${status}`;
   const said = { code, detail: typeof error?.message === 'string' ? storable(error.message) : null };
 
@@ -113,8 +123,12 @@ export function classify({ data, error, headers }: Response<{ id?: unknown } | n
   return { kind: 'refused', ...said };
 }
 
-/** The provider's words as the ledger can keep them: Postgres has no room for NUL in a text. */
-const storable = (text: string): string => text.replaceAll('\0', '').slice(0, 500);
+/** The provider's words as the ledger can keep them: Postgres takes neither NUL nor half a character. */
+const storable = (text: string): string =>
+  text
+    .slice(0, 500)
+    .replaceAll('\0', '')
+    .replace(/\p{Cs}/gu, '');
 
 const LONGEST_RETRY_AFTER_S = 3_600;
 

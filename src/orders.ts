@@ -5,7 +5,7 @@
  */
 import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
-import { array, type Database, run } from './database.ts';
+import { type Database, recordset, run } from './database.ts';
 import type { MessageTypeName } from './messages.ts';
 import { orderTotal } from './money.ts';
 import type { DeadReason } from './schema.ts';
@@ -106,23 +106,11 @@ export async function placeOrder(
           returning id, customer_id, total, created_at
         ), items as (
           insert into order_items (order_id, position, sku, name, quantity, unit_price)
-          select placed.id, i.position, i.sku, i.name, i.quantity, i.unit_price
-          from placed, unnest(
-            ${array(
-              items.map((i) => i.sku),
-              'text',
-            )}, ${array(
-              items.map((i) => i.name),
-              'text',
-            )},
-            ${array(
-              items.map((i) => i.quantity),
-              'int',
-            )}, ${array(
-              items.map((i) => i.unitPrice),
-              'bigint',
-            )}
-          ) with ordinality as i (sku, name, quantity, unit_price, position)
+          select placed.id, i.position, i.sku, i.name, i.quantity, i."unitPrice"
+          from placed, ${recordset(
+            items.map((item, position) => ({ position: position + 1, ...item })),
+            'i (position smallint, sku text, name text, quantity int, "unitPrice" bigint)',
+          )}
         ), message as (
           insert into outbox (id, type, order_id, payload)
           select ${uuidv7()}, ${type}, id, ${payloadOf('placed')} from placed

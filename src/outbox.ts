@@ -10,9 +10,9 @@
  *       └── retried (run + 1) ◀──┘ a person puts it back
  */
 import { type SQL, sql } from 'drizzle-orm';
-import { array, type Database, run } from './database.ts';
+import { array, type Database, recordset, run } from './database.ts';
 import type { Enqueueable, MessageRun } from './queue.ts';
-import type { DeadReason, OutboxPayload } from './schema.ts';
+import type { DeadReason } from './schema.ts';
 
 export interface StagedMessage extends Enqueueable {
   readonly seq: string;
@@ -23,13 +23,10 @@ const unfinished = sql`sent_at is null and dead_at is null`;
 /** `with given …, k …`: the messages of a statement, and their rows, locked in order of id. Guards go on `k`. */
 function locking(messages: readonly MessageRun[]): SQL {
   return sql`given as (
-      select * from unnest(${array(
-        messages.map((m) => m.id),
-        'uuid',
-      )}, ${array(
-        messages.map((m) => m.run),
-        'int',
-      )}) as g (id, run)
+      select * from ${recordset(
+        messages.map(({ id, run }) => ({ id, run })),
+        'g (id uuid, run int)',
+      )}
     ), k as materialized (
       select o.* from outbox o where o.id in (select id from given) order by o.id for update
     )`;
@@ -159,17 +156,14 @@ export async function restage(
   await run(
     db,
     sql`with ${locking(lost)}, seen as (
-          select * from unnest(${array(
-            lost.map((m) => m.id),
-            'uuid',
-          )}, ${array(
-            lost.map((m) => m.at),
-            'text',
-          )}) as s (id, at)
+          select * from ${recordset(
+            lost.map(({ id, at }) => ({ id, at })),
+            's (id uuid, at timestamptz)',
+          )}
         )
         update outbox o set enqueued_at = null
         from k join given g using (id, run) join seen s using (id)
-        where o.id = k.id and k.enqueued_at = s.at::timestamptz and k.sent_at is null and k.dead_at is null and ${leaseHeld(holder)}`,
+        where o.id = k.id and k.enqueued_at = s.at and k.sent_at is null and k.dead_at is null and ${leaseHeld(holder)}`,
   );
 }
 
@@ -220,27 +214,24 @@ export async function writeEpoch(db: Database, queue: string, epoch: string): Pr
 export async function outdatedRuns<M extends MessageRun>(db: Database, runs: readonly M[]): Promise<M[]> {
   const rows = await run<{ i: number }>(
     db,
-    sql`select g.i::int as i
-        from unnest(${array(
-          runs.map((m) => m.id),
-          'uuid',
-        )}, ${array(
-          runs.map((m) => m.run),
-          'int',
-        )}) with ordinality as g (id, run, i)
+    sql`select g.i
+        from ${recordset(
+          runs.map(({ id, run }, i) => ({ i, id, run })),
+          'g (i int, id uuid, run int)',
+        )}
         left join outbox o on o.id = g.id
         where o.id is null or o.run > g.run or o.sent_at is not null or o.discarded_at is not null`,
   );
-  return rows.flatMap(({ i }) => runs[i - 1] ?? []);
+  return rows.flatMap(({ i }) => runs[i] ?? []);
 }
 
 /**
- * Deletes finished messages staged more than `days` ago, and their letters; the letters' personal data first. Ids begin with
+ * Deletes finished messages that were finished more than `days` ago, and their letters; the letters' personal data first. Ids begin with
  * their time: the oldest are found by the primary key, however many finished messages there are. Answers how many went.
  */
 export async function purgeFinished(db: Database, days: number, limit: number): Promise<number> {
   const cutoff = sql`(lpad(to_hex((extract(epoch from now() - make_interval(days => ${days})) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid`;
-  const page = sql`select id from outbox where id < ${cutoff} and (sent_at is not null or discarded_at is not null)
+  const page = sql`select id from outbox where id < ${cutoff} and coalesce(sent_at, discarded_at) < now() - make_interval(days => ${days})
     order by id limit ${limit}`;
   await run(
     db,
@@ -278,7 +269,6 @@ export interface StartedMessage {
   readonly run: number;
   readonly type: string;
   readonly orderId: string;
-  readonly payload: OutboxPayload;
   /** This start included. */
   readonly starts: number;
   readonly sentAt: string | null;
@@ -319,7 +309,7 @@ export async function startMessages(
           where o.id = k.id and k.sent_at is null and k.dead_at is null
           returning o.id
         )
-        select k.id, k.run, k.type, k.order_id as "orderId", k.payload, k.starts + 1 as starts,
+        select k.id, k.run, k.type, k.order_id as "orderId", k.starts + 1 as starts,
           k.sent_at::text as "sentAt", k.discarded_at::text as "discardedAt", k.dead_reason as "deadReason",
           case when o.id is null then null else json_build_object(
             'currency', o.currency, 'total', o.total::text, 'createdAt', o.created_at,
@@ -340,14 +330,12 @@ export async function startMessages(
   return messages.map(({ id }) => byId.get(id));
 }
 
-/** A call that is about to be made. `letter` is what to freeze when the message has none yet. */
+/** A call that is about to be made. */
 export interface OpeningCall extends MessageRun {
-  readonly letter: {
-    readonly id: string;
-    readonly recipient: string;
-    readonly body: string;
-    readonly account: string;
-  } | null;
+  /** Where it goes: keys count there alone. */
+  readonly account: string;
+  /** What to freeze when the message has no letter yet. */
+  readonly letter: { readonly id: string; readonly recipient: string; readonly body: string } | null;
 }
 
 /** A call whose outcome counts as unknown until its answer is written down. */
@@ -369,41 +357,25 @@ export async function openCalls(
   db: Database,
   calls: readonly OpeningCall[],
 ): Promise<(OpenCall | undefined)[]> {
-  const fresh = calls.filter((call) => call.letter !== null);
-  const column = (pick: (letter: NonNullable<OpeningCall['letter']>) => string) =>
-    fresh.map((c) => c.letter && pick(c.letter));
+  const opening = calls.map(({ id, account, letter }) => ({ message_id: id, account, ...letter }));
   const rows = await run<OpenCall & { messageId: string }>(
     db,
     sql`with ${locking(calls)}, alive as (
           select k.id from k join given g using (id, run) where k.sent_at is null and k.dead_at is null
+        ), opening as (
+          select * from ${recordset(opening, 'c (message_id uuid, account text, id uuid, recipient text, body text)')}
+          where message_id in (select id from alive)
         ), frozen as (
           insert into notifications (id, message_id, recipient, body, account, attempts, first_unknown_at)
-          select f.id, f.message_id, f.recipient, f.body, f.account, 1, now()
-          from unnest(${array(
-            column((l) => l.id),
-            'uuid',
-          )}, ${array(
-            fresh.map((c) => c.id),
-            'uuid',
-          )}, ${array(
-            column((l) => l.recipient),
-            'text',
-          )},
-            ${array(
-              column((l) => l.body),
-              'text',
-            )}, ${array(
-              column((l) => l.account),
-              'text',
-            )}) as f (id, message_id, recipient, body, account)
-          where f.message_id in (select id from alive)
+          select id, message_id, recipient, body, account, 1, now() from opening where id is not null
           on conflict (message_id) where replaced_at is null do nothing
           returning id, message_id, body
         ), before as (
-          select n.id, n.message_id, n.first_unknown_at from notifications n
-          where n.message_id in (select id from alive) and n.replaced_at is null and n.body is not null for update
+          select n.id, n.first_unknown_at, c.account from notifications n join opening c using (message_id)
+          where n.replaced_at is null and n.body is not null for update of n
         ), touched as (
-          update notifications n set attempts = n.attempts + 1, first_unknown_at = coalesce(n.first_unknown_at, now())
+          update notifications n set attempts = n.attempts + 1, first_unknown_at = coalesce(n.first_unknown_at, now()),
+            account = case when n.first_unknown_at is null then b.account else n.account end
           from before b where n.id = b.id returning n.id, n.message_id, n.body, n.attempts
         )
         select t.message_id as "messageId", t.id as "letterId", t.body, t.attempts as attempt, b.first_unknown_at::text as "unknownBefore"
@@ -429,17 +401,8 @@ export async function markSent(db: Database, acceptances: readonly Acceptance[])
   await run(
     db,
     sql`with accepted as (
-          select distinct on (letter_id) * from unnest(${array(
-            acceptances.map((a) => a.messageId),
-            'uuid',
-          )}, ${array(
-            acceptances.map((a) => a.letterId),
-            'uuid',
-          )},
-            ${array(
-              acceptances.map((a) => a.providerId),
-              'text',
-            )}) as a (message_id, letter_id, provider_id)
+          select distinct on ("letterId") "messageId" as message_id, "letterId" as letter_id, "providerId" as provider_id
+          from ${recordset(acceptances, 'a ("messageId" uuid, "letterId" uuid, "providerId" text)')}
         ), k as materialized (
           select id from outbox where id in (select message_id from accepted) order by id for update
         ), letters as (
@@ -472,50 +435,28 @@ export interface Settlement extends MessageRun {
  * dead. A proof of non-acceptance puts `first_unknown_at` back, unless a later call is under way.
  */
 export async function settleAttempts(db: Database, settlements: readonly Settlement[]): Promise<true[]> {
-  const s = settlements;
+  const outcomes = settlements.map(({ id, run, call, answer, detail, notAccepted, dead }) => ({
+    ...{ id, run, answer, detail, not_accepted: notAccepted, dead },
+    ...{ letter_id: call?.letterId, attempt: call?.attempt, unknown_before: call?.unknownBefore },
+  }));
   await run(
     db,
-    sql`with ${locking(s)}, outcome as (
-          select * from unnest(${array(
-            s.map((x) => x.id),
-            'uuid',
-          )}, ${array(
-            s.map((x) => x.run),
-            'int',
-          )}, ${array(
-            s.map((x) => x.dead),
-            'text',
-          )}, ${array(
-            s.map((x) => x.call?.letterId ?? null),
-            'uuid',
-          )},
-            ${array(
-              s.map((x) => x.call?.attempt ?? null),
-              'int',
-            )}, ${array(
-              s.map((x) => x.call?.unknownBefore ?? null),
-              'text',
-            )},
-            ${array(
-              s.map((x) => Number(x.notAccepted)),
-              'int',
-            )}, ${array(
-              s.map((x) => x.answer),
-              'text',
-            )}, ${array(
-              s.map((x) => x.detail),
-              'text',
-            )})
-            as x (id, run, dead, letter_id, attempt, unknown_before, not_accepted, answer, detail)
+    sql`with ${locking(settlements)}, outcome as (
+          select * from ${recordset(
+            outcomes,
+            `x (id uuid, run int, answer text, detail text, not_accepted boolean, dead text,
+              letter_id uuid, attempt int, unknown_before timestamptz)`,
+          )}
         ), letters as (
           update notifications n set answer = x.answer, answer_detail = x.detail, answered_at = now(),
-            first_unknown_at = case when x.not_accepted = 1 and n.attempts = x.attempt then x.unknown_before::timestamptz else n.first_unknown_at end
+            first_unknown_at = case when x.not_accepted and n.attempts = x.attempt then x.unknown_before else n.first_unknown_at end
           from outcome x join k on k.id = x.id
           where n.id = x.letter_id and n.accepted_at is null
         )
-        update outbox o set starts = 0,
+        update outbox o set starts = 0, dead_reason = x.dead,
           dead_at = case when x.dead is null then null else now() end,
-          dead_reason = x.dead
+          -- Its job exists, whether the relay has come to say so or not: the failed set must show it.
+          enqueued_at = case when x.dead is null then o.enqueued_at else coalesce(o.enqueued_at, now()) end
         from k join outcome x using (id, run)
         where o.id = k.id and k.sent_at is null and k.dead_at is null`,
   );
@@ -606,6 +547,20 @@ export async function retryDead(
   return rows.length;
 }
 
+/** Retries all that is dead now, page by page. Answers how many were put back; `onPage` is told of each page. */
+export async function retryAllDead(db: Database, operator: string, onPage: () => void): Promise<number> {
+  const before = await ledgerTime(db);
+  let count = 0;
+  // Until a page moves nothing: a page may be short because somebody else has moved one of it meanwhile.
+  for (let moved = 1; moved > 0; count += moved) {
+    moved = await retryDead(db, operator, before, RETRY_PAGE);
+    onPage();
+  }
+  return count;
+}
+
+const RETRY_PAGE = 500;
+
 /** dead → discarded: a person gives it up, and says why. */
 export async function discardMessage(
   db: Database,
@@ -680,21 +635,21 @@ export async function deadGroups(db: Database): Promise<DeadGroup[]> {
     db,
     sql`select dead_reason as reason, count(*)::int as count,
           to_char(min(dead_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as oldest,
-          (array_agg(id::text order by dead_at desc, id))[1:3] as "messageIds",
-          coalesce((array_agg(id::text order by dead_at) filter (where alerted_at is null))[1:1000], '{}') as fresh
+          to_json((array_agg(id order by dead_at desc, id))[1:3]) as "messageIds",
+          coalesce(to_json((array_agg(id order by dead_at) filter (where alerted_at is null))[1:1000]), '[]') as fresh
         from outbox where dead_at is not null and discarded_at is null
         group by dead_reason order by count desc, reason`,
   );
 }
 
-/** Writes down that operations were told of these dead letters. */
-export async function markAlerted(db: Database, ids: readonly string[]): Promise<void> {
+/** Writes down that operations were told of these dead letters, as they were at that time: who died anew since is news. */
+export async function markAlerted(db: Database, ids: readonly string[], asOf: string): Promise<void> {
   await run(
     db,
     sql`with k as materialized (
-          select id from outbox where id = any (${array(ids, 'uuid')}) and dead_at is not null order by id for update
+          select id from outbox where id = any (${array(ids, 'uuid')}) and dead_at <= ${asOf}::timestamptz order by id for update
         )
-        update outbox o set alerted_at = now() from k where o.id = k.id and o.dead_at is not null`,
+        update outbox o set alerted_at = now() from k where o.id = k.id and o.dead_at <= ${asOf}::timestamptz`,
   );
 }
 

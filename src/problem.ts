@@ -47,6 +47,13 @@ export function problem(
   return { type: 'about:blank', title, status, detail, instance, ...(errors ? { errors } : {}) };
 }
 
+const INVALID = {
+  body: 'The body is not valid.',
+  headers: 'A header is not valid.',
+  params: 'The path is not valid.',
+  querystring: 'The query is not valid.',
+};
+
 /** Makes problems of everything that goes wrong in `app`, unknown routes included. */
 export function addProblemHandlers(app: FastifyInstance): void {
   app.setErrorHandler(answerError);
@@ -55,12 +62,7 @@ export function addProblemHandlers(app: FastifyInstance): void {
 
 export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (error.validation) {
-    return sendProblem(
-      reply,
-      400,
-      `The ${error.validationContext ?? 'request'} is not valid.`,
-      fieldErrors(error),
-    );
+    return sendProblem(reply, 400, INVALID[error.validationContext ?? 'body'], fieldErrors(error));
   }
   if (isUnavailable(error)) {
     request.log.warn(

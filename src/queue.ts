@@ -73,7 +73,7 @@ export interface QueueDoor {
   /** BullMQ's own object, for Bull Board alone. */
   readonly queue: Queue<JobData>;
   /** Adds all in their order. Ids that Redis already has, in whatever state, change nothing. When it throws, any may have been added. */
-  enqueue(messages: readonly Enqueueable[]): Promise<void>;
+  enqueue(messages: readonly Enqueueable[], place?: 'behind all'): Promise<void>;
   /** Adds each alone, in their order, and says how each fared: `refused` for a reason of its own, or Redis `unavailable`. */
   enqueueEach(messages: readonly Enqueueable[]): Promise<('added' | 'refused' | 'unavailable')[]>;
   /** How each job looks, in the order asked: one round trip, one small read each. */
@@ -103,13 +103,15 @@ export function openQueue(config: Config, log: Log): QueueDoor {
   const options = retryPolicy(config);
   const bounded = <T>(promise: Promise<T>) => deadline(promise, REDIS_DEADLINE_MS, 'a call to Redis');
 
-  async function add(messages: readonly Enqueueable[]): Promise<void> {
+  async function add(messages: readonly Enqueueable[], place?: 'behind all'): Promise<void> {
+    // BullMQ takes jobs with a priority, whichever, after all that have none.
+    const opts = place ? { ...options, priority: 1 } : options;
     await bounded(
       queue.addBulk(
         messages.map((message) => ({
           name: message.type,
           data: { messageId: message.id, orderId: message.orderId, run: message.run },
-          opts: { ...options, jobId: jobId(message) },
+          opts: { ...opts, jobId: jobId(message) },
         })),
       ),
     );
@@ -228,6 +230,8 @@ export interface Consumer {
   /** Takes no further jobs. A worker that waits on an empty queue may still take one. */
   pause(): Promise<void>;
   resume(): void;
+  /** Throws unless its connection works and it takes jobs, or would if it were not paused. */
+  check(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -248,10 +252,14 @@ export function consume(config: Config, log: Log, handle: (job: TakenJob) => Pro
       metrics: { maxDataPoints: MINUTES_OF_METRICS },
     },
   );
-  worker.on('error', (error) => log.debug({ error: plain(error) }, 'the worker'));
+  worker.on('error', (error) => log.warn({ error: plain(error) }, 'the worker'));
   return {
     pause: () => worker.pause(true),
     resume: () => worker.resume(),
+    async check() {
+      await deadline(worker.waitUntilReady(), REDIS_DEADLINE_MS, 'the worker');
+      if (!worker.isRunning() && !worker.isPaused()) throw new Error('the worker has stopped');
+    },
     async close() {
       await worker.close();
       connection.disconnect();

@@ -26,8 +26,13 @@ function migrationsFolder(): string {
   return join(import.meta.dirname, root, 'migrations');
 }
 
-await main(import.meta.filename, ['DATABASE_URL'], async ({ config, log, finish }) => {
-  await applyMigrations(config.databaseUrl);
-  log.info('the migrations are applied');
-  finish();
-});
+await main(
+  import.meta.filename,
+  ['DATABASE_URL'],
+  async ({ config, log, finish }) => {
+    await applyMigrations(config.databaseUrl);
+    log.info('the migrations are applied');
+    finish();
+  },
+  'task',
+);

@@ -33,7 +33,7 @@ export const DEAD_REASONS = [
   'attempts_exhausted', // every attempt ended without an acceptance
   'refused', // the provider refused this letter for good
   'outcome_unknown', // it may have been accepted, and repeating is no longer safe
-  'poison', // ten times, running alone, it took its process down
+  'poison', // it takes its process down (not given yet: starts are counted, and nothing follows from them)
   'not_enqueueable', // Redis refused this one job five times while it took others
   'order_missing', // the order it speaks of is gone
   'customer_missing', // the customer it is for is gone
@@ -181,7 +181,7 @@ export const notifications = pgTable(
   },
   (t) => [
     uniqueIndex('notifications_in_force').on(t.messageId).where(sql`replaced_at is null`),
-    index('notifications_replaced').on(t.messageId).where(sql`replaced_at is not null`),
+    index('notifications_of_message').on(t.messageId),
     check('notifications_accepted_has_id', sql`(accepted_at is null) = (provider_id is null)`),
     check('notifications_answered_has_code', sql`(answered_at is null) = (answer is null)`),
   ],
@@ -232,8 +232,6 @@ export const alerts = pgTable('alerts', {
   dedupKey: uuid('dedup_key').notNull(),
   openedAt: instant('opened_at').notNull().defaultNow(),
   notifiedAt: instant('notified_at'),
-  /** What the last delivered notice said, so that a change can be told from a reminder. */
-  notifiedCount: integer('notified_count').notNull().default(0),
 });
 
 /** While a row's `until` lies ahead, no notifier takes work. */

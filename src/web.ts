@@ -6,7 +6,7 @@ import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } 
 import { apiRoutes } from './api.ts';
 import { adminRoutes } from './board.ts';
 import { type Database, openDatabase } from './database.ts';
-import { addHealthRoutes, closeHttp } from './health.ts';
+import { addHealthRoutes, httpCloser } from './health.ts';
 import { openHinter } from './hints.ts';
 import { main, type Process } from './lifecycle.ts';
 import { ledgerTime } from './outbox.ts';
@@ -38,6 +38,7 @@ export async function createWeb(
     frameworkErrors: answerError, // what the router refuses reaches no error handler
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true } },
   });
+  app.removeContentTypeParser('text/plain'); // JSON only
   addProblemHandlers(app);
   addHealthRoutes(app, process);
   await app.register(helmet, {
@@ -86,6 +87,6 @@ await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) 
   if (!config.admin) log.warn('ADMIN_USERNAME and ADMIN_PASSWORD are not both set: the dashboard is closed');
 
   const app = await createWeb(process, { db, queue, onStaged: hinter.hint });
-  process.onClose('http', () => closeHttp(app));
+  process.onClose('http', httpCloser(app));
   await app.listen({ host: config.host, port: config.port });
 });

@@ -366,7 +366,7 @@ describe('a body that is no good JSON', () => {
     ['with two values', 400, '{} {}', 'application/json'],
     ['with __proto__', 400, '{"__proto__":{"items":[]}}', 'application/json'],
     ['with a constructor’s prototype', 400, '{"constructor":{"prototype":{}}}', 'application/json'],
-    ['in plain text', 400, '{}', 'text/plain'],
+    ['in plain text', 415, '{}', 'text/plain'],
     ['from a form', 415, 'customerId=1', 'application/x-www-form-urlencoded'],
     ['in XML', 415, '<order/>', 'application/xml'],
     ['without a type', 415, '{}', undefined],

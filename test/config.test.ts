@@ -56,7 +56,7 @@ const TEXTS: readonly {
     key: 'host',
     absent: '127.0.0.1',
     good: { '0.0.0.0': '0.0.0.0', '::1': '::1', 'web-1.internal': 'web-1.internal' },
-    faulty: ['http://host', 'a b', 'a/b'],
+    faulty: ['http://host', 'a b', 'a/b', 'a:b', '256.0.0.1'],
   },
   {
     name: 'PUBLIC_URL',
@@ -78,8 +78,12 @@ const TEXTS: readonly {
         { name: 'a.b-c_1', secret: 'x' },
         { name: 'b', secret: 'y:z' },
       ],
+      'a:old,a:new': [
+        { name: 'a', secret: 'old' },
+        { name: 'a', secret: 'new' },
+      ],
     },
-    faulty: ['secret', 'shop:', ':secret', 'shop:a b', 'sh op:secret', 'shop:schlüssel', 'a:x,b', 'a:x,a:y'],
+    faulty: ['secret', 'shop:', ':secret', 'shop:a b', 'sh op:secret', 'shop:schlüssel', 'a:x,b'],
   },
   {
     name: 'RESEND_API_KEY',
@@ -102,6 +106,7 @@ const TEXTS: readonly {
       'http://proxy.example',
       'http://127.0.0.1.evil.example',
       'http://localhost@evil.example',
+      'https://user:password@proxy.example',
       'proxy.example',
     ],
   },
@@ -121,7 +126,7 @@ const TEXTS: readonly {
       'https://a.example/x, http://localhost:9': ['https://a.example/x', 'http://localhost:9'],
       ' , ': [],
     },
-    faulty: ['http://a.example', 'https://a.example,b.example'],
+    faulty: ['http://a.example', 'https://a.example,b.example', 'https://user@a.example'],
   },
   {
     name: 'LOG_LEVEL',
@@ -318,13 +323,26 @@ describe('a warning', () => {
     expect(warnings('10001', '10000')).toEqual([]);
   });
 
-  it('is given for a production whose alerts nobody hears', () => {
-    expect(readConfig([], { NODE_ENV: 'production' }).warnings).toEqual([
-      expect.stringMatching(/^ALERT_WEBHOOK_URL /),
+  it('is given for retries that go on after the provider has forgotten a key', () => {
+    const warnings = (attempts: string, backoff: string) =>
+      readConfig([], { NOTIFICATION_ATTEMPTS: attempts, NOTIFICATION_BACKOFF_MS: backoff }).warnings;
+    const hour = 3_600_000;
+    expect(warnings('4', String(3 * hour))).toEqual([]); // 3 + 6 + 12 hours
+    expect(warnings('4', String(4 * hour))).toEqual([
+      expect.stringMatching(/^NOTIFICATION_ATTEMPTS .*NOTIFICATION_BACKOFF_MS/),
     ]);
-    expect(
-      readConfig([], { NODE_ENV: 'production', ALERT_WEBHOOK_URL: 'https://pager.example' }).warnings,
-    ).toEqual([]);
+    expect(warnings('1', String(30 * hour))).toEqual([]);
+  });
+
+  it('is given for a production whose alerts nobody hears, or cannot follow', () => {
+    const warnings = (environment: Readonly<Record<string, string>>) =>
+      readConfig([], { NODE_ENV: 'production', ...environment }).warnings;
+    const heard = { ALERT_WEBHOOK_URL: 'https://pager.example' };
+    const followed = { PUBLIC_URL: 'https://shop.example' };
+    expect(warnings(followed)).toEqual([expect.stringMatching(/^ALERT_WEBHOOK_URL /)]);
+    for (const url of ['', 'http://localhost:3000', 'http://127.0.0.1', 'http://[::]:3000'])
+      expect(warnings({ ...heard, PUBLIC_URL: url }), url).toEqual([expect.stringMatching(/^PUBLIC_URL /)]);
+    expect(warnings({ ...heard, ...followed })).toEqual([]);
   });
 
   it('is not given for the defaults', () => {

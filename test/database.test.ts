@@ -1,4 +1,6 @@
 /** Postgres: joint statements, deadlines, errors that betray nobody, and how an outage is told from a fault. */
+import { once } from 'node:events';
+import { type AddressInfo, createServer, connect as dial } from 'node:net';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
@@ -190,6 +192,29 @@ describe('a statement', () => {
         if (fate.status === 'rejected') expect(isUnavailable(fate.reason), String(fate.reason)).toBe(true);
     }
     expect(await run(one.db, sql`select 1 as one`)).toEqual([{ one: 1 }]);
+  });
+
+  it('is the first thing that its connection is asked: nothing of the driver’s own can fail without an owner', async () => {
+    const target = new URL(ledger.url);
+    const asked: Buffer[] = [];
+    const tap = createServer((near) => {
+      const far = dial(Number(target.port), target.hostname);
+      near.on('data', (bytes: Buffer) => void asked.push(bytes));
+      near.pipe(far).pipe(near);
+      for (const socket of [near, far]) socket.on('error', () => undefined);
+    });
+    onTestFinished(() => void tap.close());
+    tap.listen(0, '127.0.0.1');
+    await once(tap, 'listening');
+    const url = new URL(ledger.url);
+    url.port = String((tap.address() as AddressInfo).port); // neither a pipe nor closed
+    const one = opened(url.href);
+    expect(await run(one.db, sql`select 1 as one`)).toEqual([{ one: 1 }]);
+    expect(
+      Buffer.concat(asked)
+        .toString('latin1')
+        .match(/select/g),
+    ).toEqual(['select']);
   });
 
   it("that fails tells what failed, and nobody's data", async () => {

@@ -175,6 +175,15 @@ describe('an answer', () => {
     });
   });
 
+  it.each([
+    ['rate_limit_exceeded', 'rate_limited'],
+    ['daily_quota_exceeded', 'quota_exceeded'],
+    ['invalid_api_key', 'provider_denied'],
+  ])('whose body names no status is known by its name (%s)', async (name, reason) => {
+    const answer = await sendAgainst({ status: 429, body: { name, message: 'In its own words.' } });
+    expect(answer).toMatchObject({ kind: 'held', reason });
+  });
+
   it('of an unknown name leaves a code that holds nothing of it', async () => {
     const answer = await sendAgainst(refusal(422, 'ada@example.com is not welcome'));
     expect(answer).toMatchObject({ kind: 'refused', code: 'http_422' });

@@ -216,6 +216,22 @@ describe('dead letters', () => {
     expect(heard[1]?.reasons[0]?.messageIds).toEqual([message.id, other.id]);
   });
 
+  it('are news again also when that happened while the notice was on its way', async () => {
+    const message = await deadLetter();
+    const one = await monitor({
+      deliver: async (alert) => {
+        if (heard.push(alert) > 1) return true;
+        await retry(message);
+        await die(message, 'refused');
+        return true;
+      },
+    });
+    await one.scan();
+    await one.scan();
+    await one.scan();
+    expect(heard).toHaveLength(2);
+  });
+
   it('are not over because somebody has emptied the failed set', async () => {
     world.mailbox.clear();
     const { stop } = world.notifier();

@@ -136,7 +136,6 @@ describe('judge', () => {
     run: 2,
     type: 'order.created',
     orderId: '0192f0c0-0000-7000-8000-000000000002',
-    payload: { orderId: '', customerId: '', orderTotal: 900, timestamp: '' },
     starts: 1,
     sentAt: null,
     discardedAt: null,
@@ -309,10 +308,13 @@ describe('a job in hand', () => {
       expect(await world.idleNotifier().handle(job)).toEqual(failedForGood('refused: validation_error'));
     });
 
-    it('in words that Postgres cannot keep is refused all the same', async () => {
+    it.each([
+      ['NUL', 'no\0where'],
+      ['half a character', 'no\ud83cwhere'],
+      ['a character that our limit cuts in half', `${'x'.repeat(499)}\u{1f375}`],
+    ])('in words with %s, which Postgres cannot keep, is refused all the same', async (_, message) => {
       const job = await taken();
-      const body = { statusCode: 422, name: 'validation_error', message: 'no\0where' };
-      answering({ status: 422, body });
+      answering({ status: 422, body: { statusCode: 422, name: 'validation_error', message } });
       expect(await notifier.handle(job)).toEqual(failedForGood('refused: validation_error'));
     });
 
@@ -388,6 +390,24 @@ describe('a job in hand', () => {
     const elsewhere = openMailer({ ...world.config, resendAccount: 'another-team' });
     expect(await world.idleNotifier({ mailer: elsewhere }).handle(job)).toEqual(completed);
     expect(mailbox.letters()).toHaveLength(1);
+  });
+
+  it('whose first unknown outcome was at another account than its first call is repeated there alone', async () => {
+    const job = await taken();
+    answering(refusal(401, 'missing_api_key'), SERVER_ERROR);
+    await notifier.handle(job);
+    await change(sql`delete from holds`);
+    const mailer = openMailer({ ...world.config, resendAccount: 'another-team' });
+    const elsewhere = world.idleNotifier({ mailer });
+    expect(await elsewhere.handle(job)).toEqual(failedForNow('internal_server_error'));
+    expect(await elsewhere.handle(job)).toEqual(completed);
+
+    const other = await taken();
+    answering(refusal(401, 'missing_api_key'), SERVER_ERROR);
+    await world.idleNotifier().handle(other);
+    await change(sql`delete from holds`);
+    await world.idleNotifier({ mailer }).handle(other);
+    expect(await world.idleNotifier().handle(other)).toEqual(failedForGood('outcome_unknown'));
   });
 
   it('is dead in the ledger before its end is known', async () => {
@@ -825,8 +845,8 @@ describe('what a person is called and where they get their letters', () => {
     });
     const names = ['anybody', 'refused', 'down', 'flaky', 'hangup', 'wordy', 'poison'];
     const orders = await Promise.all(names.map((name) => orderOf(`${name}@zebulon.example`)));
-    world.draining(await world.relay());
-    world.notifier({ metrics });
+    const workers = [world.draining(await world.relay()), world.notifier({ metrics })];
+    onTestFinished(async () => void (await Promise.all(workers.map(({ stop }) => stop()))));
     const ends = await until(async () => {
       const read = await Promise.all(orders.map((orderId) => world.read(orderId)));
       const statuses = read.map(({ notifications }) => notifications[0]?.status);

@@ -38,7 +38,7 @@ import {
 import type { MessageRun } from '../src/queue.ts';
 import type { DeadReason } from '../src/schema.ts';
 import { createLedger, type Ledger } from './support/ledger.ts';
-import { letterRows, outboxRow, stage, stageOne } from './support/rows.ts';
+import { finishedDaysAgo, letterRows, outboxRow, stage, stageOne } from './support/rows.ts';
 
 const LEADER = uuidv7();
 const FORMER_LEADER = uuidv7();
@@ -72,6 +72,7 @@ async function inState(state: State, daysAgo = 0): Promise<Subject> {
   if (state === 'sent') await accept(subject);
   if (state === 'dead' || state === 'discarded') await die(subject);
   if (state === 'discarded') await discardMessage(db, { id: message.id, operator: 'eve', note: 'no' });
+  await finishedDaysAgo(db, message.id, daysAgo);
   return subject;
 }
 
@@ -79,11 +80,13 @@ const letter = (body = 'the letter') => ({
   id: uuidv7(),
   recipient: 'ada@example.com',
   body,
-  account: 'provider shop',
 });
+const ACCOUNT = 'provider shop';
 
 async function open(message: MessageRun, body?: string): Promise<OpenCall | undefined> {
-  const [call] = await openCalls(db, [{ id: message.id, run: message.run, letter: letter(body) }]);
+  const [call] = await openCalls(db, [
+    { id: message.id, run: message.run, account: ACCOUNT, letter: letter(body) },
+  ]);
   return call;
 }
 
@@ -415,7 +418,7 @@ describe('a letter', () => {
     const join = coalesce((calls: Parameters<typeof openCalls>[1]) => openCalls(db, calls));
     const texts = Array.from({ length: 20 }, (_, i) => `text of caller ${i}`);
     const calls = await Promise.all(
-      texts.map((text) => join({ id: message.id, run: 1, letter: letter(text) })),
+      texts.map((text) => join({ id: message.id, run: 1, account: ACCOUNT, letter: letter(text) })),
     );
     expect(new Set(calls.map((call) => call?.body)).size).toBe(1);
     expect(await letterRows(db, message.id)).toHaveLength(1);
@@ -516,7 +519,7 @@ describe('an acceptance', () => {
     'makes a message sent that was %s, and clears what says otherwise',
     async (state) => {
       const message = await inState(state);
-      await markAlerted(db, [message.id]);
+      await markAlerted(db, [message.id], await ledgerTime(db));
       await accept(message, 're_42');
       const row = await outboxRow(db, message.id);
       expect(row).toMatchObject({
@@ -617,7 +620,7 @@ describe('a retry', () => {
 
   it('puts a dead letter back as its next run, with all tries again, and is recorded', async () => {
     const message = await inState('dead');
-    await markAlerted(db, [message.id]);
+    await markAlerted(db, [message.id], await ledgerTime(db));
     await startMessages(db, [message]);
     expect(await retry(message.id, 1)).toBe('done');
     expect(await outboxRow(db, message.id)).toMatchObject({
@@ -792,6 +795,7 @@ describe('the list of dead letters', () => {
     await markAlerted(
       db,
       messages.slice(0, 1).map(({ id }) => id),
+      await ledgerTime(db),
     );
     expect((await group())?.fresh).toEqual(messages.slice(1).map(({ id }) => id));
   });
@@ -799,7 +803,10 @@ describe('the list of dead letters', () => {
   it('has those that the failed set must show: not the discarded, and not those that never had a job', async () => {
     const [dead, discarded] = [await inState('dead'), await inState('discarded')];
     const jobless = await stageOne(db);
-    await die(jobless, 'not_enqueueable');
+    await run(
+      db,
+      sql`update outbox set dead_at = now(), dead_reason = 'not_enqueueable' where id = ${jobless.id}`,
+    );
     const ids = (await deadMessages(db, 10_000)).map(({ id }) => id);
     expect([dead, discarded, jobless].map(({ id }) => ids.includes(id))).toEqual([true, false, false]);
   });
@@ -832,7 +839,7 @@ describe('statements over the same messages in opposed orders', () => {
       (some: readonly Subject[]) =>
         openCalls(
           db,
-          some.map((m) => ({ ...m, letter: letter() })),
+          some.map((m) => ({ ...m, account: ACCOUNT, letter: letter() })),
         ),
       (some: readonly Subject[]) =>
         settleAttempts(
@@ -841,10 +848,11 @@ describe('statements over the same messages in opposed orders', () => {
         ),
       (some: readonly Subject[]) => markEnqueued(db, LEADER, some),
       (some: readonly Subject[]) => recordFailedJobs(db, some.slice(0, 2)),
-      (some: readonly Subject[]) =>
+      async (some: readonly Subject[]) =>
         markAlerted(
           db,
           some.map(({ id }) => id),
+          await ledgerTime(db),
         ),
       async () => retryDead(db, 'eve', await ledgerTime(db), 30),
       async () => restageAll(db, LEADER, await ledgerTime(db), 30),
@@ -892,6 +900,13 @@ describe('purging', () => {
     const pages = [];
     for (let i = 0; i < 4; i += 1) pages.push(await purgeFinished(db, 90, 2));
     expect(pages).toEqual([2, 2, 1, 0]);
+  });
+
+  it('counts from the finish: what a person retried after a hundred days keeps its story', async () => {
+    const message = await inState('sent', 100);
+    await finishedDaysAgo(db, message.id, 1);
+    await purgeFinished(db, 90, 100);
+    expect(await left([message.id])).toEqual([message.id]);
   });
 
   it('takes personal data first: also of a message that somebody is holding', async () => {

@@ -22,7 +22,7 @@ import type { DeadReason } from '../src/schema.ts';
 import { createRelay, type Relay } from '../workers/relay.ts';
 import { workersRedisUrl } from './support/ledger.ts';
 import { startProxy } from './support/proxy.ts';
-import { letterRows, outboxRow, stage, stageOne } from './support/rows.ts';
+import { finishedDaysAgo, letterRows, outboxRow, stage, stageOne } from './support/rows.ts';
 import { until } from './support/until.ts';
 import { openWorld, type World } from './support/world.ts';
 
@@ -76,8 +76,8 @@ const makeOverdue = (messages: readonly { id: string }[]) =>
   );
 
 async function freeze(message: StagedMessage): Promise<OpenCall> {
-  const letter = { id: uuidv7(), recipient: 'ada@example.com', body: '{}', account: 'a' };
-  const [call] = await openCalls(world.db, [{ id: message.id, run: message.run, letter }]);
+  const letter = { id: uuidv7(), recipient: 'ada@example.com', body: '{}' };
+  const [call] = await openCalls(world.db, [{ id: message.id, run: message.run, account: 'a', letter }]);
   if (!call) throw new Error('the call was not opened');
   return call;
 }
@@ -604,6 +604,7 @@ describe('purging', () => {
     const [finished, unfinished] = [await stageOne(world.db, 2), await stageOne(world.db, 2)];
     const { letterId } = await freeze(finished);
     await markSent(world.db, [{ messageId: finished.id, letterId, providerId: 're_1' }]);
+    await finishedDaysAgo(world.db, finished.id, 2);
     await relay.purge();
     expect(await run(world.db, sql`select id from outbox`)).toEqual([{ id: unfinished.id }]);
   });

@@ -75,17 +75,31 @@ describe('the release', () => {
     expect(await ended).toEqual(badly);
   });
 
+  /** Another release's lock, as this one sees it. */
+  const holdLock = () => client`select pg_advisory_lock(7305817)`;
+  const untilOneWaits = () =>
+    until(async () => {
+      const rows = await client`
+        select from pg_locks l join pg_database d on d.oid = l.database
+        where d.datname = current_database() and l.locktype = 'advisory' and not l.granted`;
+      return rows.length === 1;
+    }, 'a release that waits');
+
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'that is asked to end by %s before its end is no success',
+    async (signal) => {
+      await holdLock();
+      const { ended, signal: send } = await release();
+      await untilOneWaits();
+      send(signal);
+      expect(await ended).toEqual({ code: 143, signal: null });
+    },
+  );
+
   it('waits for another one, and leaves no lock behind when it is killed meanwhile', async () => {
-    await client`select pg_advisory_lock(7305817)`;
+    await holdLock();
     const first = await release();
-    const waiting = () =>
-      until(async () => {
-        const rows = await client`
-          select from pg_locks l join pg_database d on d.oid = l.database
-          where d.datname = current_database() and l.locktype = 'advisory' and not l.granted`;
-        return rows.length === 1;
-      }, 'a release that waits');
-    await waiting();
+    await untilOneWaits();
     first.signal('SIGKILL');
     await first.ended;
     const second = await release();

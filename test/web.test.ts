@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { closeHttp } from '../src/health.ts';
+import { httpCloser } from '../src/health.ts';
 import { startProcess } from './support/processes.ts';
 import { startProxy } from './support/proxy.ts';
 import { until } from './support/until.ts';
@@ -236,7 +236,7 @@ describe('the end of the process', () => {
       }, 'a request that waits');
 
       let closed = false;
-      const close = closeHttp(closing).then(() => {
+      const close = httpCloser(closing)().then(() => {
         closed = true;
       });
       await until(() => !closing.server.listening);
@@ -260,7 +260,7 @@ describe('the end of the process', () => {
     const [response] = await once(sent, 'response');
     response.resume();
     await once(response, 'end');
-    await closeHttp(closing);
+    await httpCloser(closing)();
     await until(() => sent.socket?.destroyed);
     agent.destroy();
   });

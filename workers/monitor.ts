@@ -57,16 +57,19 @@ export function createMonitor({ db, queue, config, log, metrics, deliver }: Moni
   };
   const gauges = createGauges(metrics);
   const blindness = createBlindness(place, deliver);
-  let leading = false;
+  /** Unknown until the ledger has answered for the first time. */
+  let leading: boolean | undefined;
   let failedOffset = 0;
 
   async function look(): Promise<void> {
+    const asOf = await ledgerTime(db);
     const groups = await deadGroups(db);
     const told = await tell(db, deadLettersCondition(groups), place, deliver);
     if (told)
       await markAlerted(
         db,
         groups.flatMap(({ fresh }) => fresh),
+        asOf,
       );
     await tell(db, holdCondition(await currentHold(db)), place, deliver);
     gauges.show(await backlog(db), groups);
@@ -84,6 +87,7 @@ export function createMonitor({ db, queue, config, log, metrics, deliver }: Moni
     },
     async scan() {
       try {
+        if (leading === undefined) await ledgerTime(db);
         if (leading) await look();
       } catch (error) {
         if (isUnavailable(error)) await blindness.begin();
@@ -146,8 +150,11 @@ function createBlindness(place: AlertPlace, deliver: MonitorParts['deliver']) {
     const condition: Condition = {
       name: 'ledger_unreachable',
       severity: 'critical',
-      count: 1,
-      reasons: [{ reason: 'ledger_unreachable', count: 1, oldest: since.toISOString(), messageIds: [] }],
+      count: status === 'firing' ? 1 : 0,
+      reasons:
+        status === 'firing'
+          ? [{ reason: 'ledger_unreachable', count: 1, oldest: since.toISOString(), messageIds: [] }]
+          : [],
       firing: 'The monitor cannot reach Postgres: orders are refused and letters wait',
       resolved: 'The monitor reaches Postgres again',
       news: false,

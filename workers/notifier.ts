@@ -63,23 +63,23 @@ export function createNotifier({ db, mailer, log, ending, metrics }: NotifierPar
   async function handle(job: TakenJob): Promise<JobEnd> {
     if (gate.closed()) return postponed(0);
     try {
-      return await attempt(job);
+      return await attempt(job).catch((error: unknown) => unforeseen(job, error));
     } catch (error) {
-      if (isUnavailable(error)) {
-        gate.close('the ledger cannot be reached');
-        return postponed(0);
-      }
-      log.error(
-        { messageId: job.id, run: job.run, error: plain(error) },
-        'an attempt failed in a way nobody foresaw',
-      );
-      return giveUp(
-        job,
-        null,
-        { answer: 'internal_error', detail: null, notAccepted: false },
-        job.lastAttempt ? 'attempts_exhausted' : null,
-      );
+      // Nothing can be written down: the message must not pay for it.
+      gate.close('the ledger cannot be reached');
+      log.warn({ messageId: job.id, run: job.run, error: plain(error) }, 'the ledger refuses');
+      return postponed(0);
     }
+  }
+
+  async function unforeseen(job: TakenJob, error: unknown): Promise<JobEnd> {
+    if (isUnavailable(error)) throw error;
+    log.error(
+      { messageId: job.id, run: job.run, error: plain(error) },
+      'an attempt failed in a way nobody foresaw',
+    );
+    const said = { answer: 'internal_error', detail: null, notAccepted: false };
+    return giveUp(job, null, said, job.lastAttempt ? 'attempts_exhausted' : null);
   }
 
   async function attempt(job: TakenJob): Promise<JobEnd> {
@@ -99,11 +99,16 @@ export function createNotifier({ db, mailer, log, ending, metrics }: NotifierPar
           verdict.reason,
         );
       case 'wait':
-        await settle({ ...job, call: null, answer: 'waiting', detail: null, notAccepted: false, dead: null });
-        return postponed(verdict.ms);
+        return wait(job, verdict.ms);
       case 'send':
         return deliver(job, verdict.message);
     }
+  }
+
+  /** An orderly end without an attempt. */
+  async function wait({ id, run }: TakenJob, ms: number): Promise<JobEnd> {
+    await settle({ id, run, call: null, answer: 'waiting', detail: null, notAccepted: false, dead: null });
+    return postponed(ms);
   }
 
   async function deliver(job: TakenJob, message: Sendable): Promise<JobEnd> {
@@ -111,8 +116,8 @@ export function createNotifier({ db, mailer, log, ending, metrics }: NotifierPar
     if (letter === undefined) {
       return giveUp(job, null, { answer: 'unrenderable', detail: null, notAccepted: false }, 'unrenderable');
     }
-    const call = await open({ id: job.id, run: job.run, letter });
-    if (!call) return postponed(ASK_AGAIN_MS); // the message has moved on, or a twin has just frozen its letter
+    const call = await open({ id: job.id, run: job.run, account: mailer.account, letter });
+    if (!call) return wait(job, ASK_AGAIN_MS); // the message has moved on, or a twin has just frozen its letter
     const answer = await mailer.send(call.body, call.letterId);
     answers.inc({ kind: answer.kind });
     return conclude(job, message, call, answer);
@@ -131,7 +136,7 @@ export function createNotifier({ db, mailer, log, ending, metrics }: NotifierPar
         items: order.items.map((item) => ({ ...item, unitPrice: BigInt(item.unitPrice) })),
       });
       const body = mailer.compose(message.id, customer.email, letter);
-      return { id: uuidv7(), recipient: customer.email, body, account: mailer.account };
+      return { id: uuidv7(), recipient: customer.email, body };
     } catch (error) {
       // Without its message, which may quote a customer.
       log.error(
@@ -314,6 +319,7 @@ await main(
     });
     const consumer = consume(config, log, notifier.handle);
     process.onClose('consumer', consumer.close);
+    process.onReady('consumer', consumer.check);
     notifier.attach(consumer);
     process.onReady('database', () => currentHold(db));
     process.loop('watch', WATCH_MS, notifier.watch);

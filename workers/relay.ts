@@ -38,7 +38,7 @@ const LEASE_LOOP_MS = (LEASE_SECONDS * 1_000) / 3;
 /** Measured against bare `addBulk`: one batch at a time reaches 0.75, three in flight 1.0. */
 const BATCHES_IN_FLIGHT = 3;
 /** A turn ends now and then even in a flood, so that the loop is seen to turn. */
-const BATCHES_PER_TURN = 100;
+const TURN_MS = 5_000;
 /** A sweep reads this many jobs at a time, rests, and stops after so many pages until its next turn. */
 const SWEEP_PAGE = 500;
 const SWEEP_REST_MS = 100;
@@ -97,63 +97,77 @@ export function createRelay({ db, queue, config, log, metrics, ending }: RelayPa
 
   // ── Draining ──
 
+  interface Fates {
+    readonly added: readonly StagedMessage[];
+    readonly refused: readonly StagedMessage[];
+    /** What Redis said to the refused. */
+    readonly refusal: unknown;
+  }
+
   async function drain(): Promise<boolean> {
     const inFlight = new Set<Promise<void>>();
-    const seqs = new Set<string>();
+    /** What the next read leaves out: messages in flight, and those that Redis has refused in this turn. */
+    const leftOut = new Set<string>();
+    const refused: StagedMessage[] = [];
+    let refusal: unknown;
     const failures: unknown[] = [];
+    const end = performance.now() + TURN_MS;
+    let added = 0;
     let full = leading;
 
-    for (
-      let batches = 0;
-      full && batches < BATCHES_PER_TURN && failures.length === 0 && !ending.aborted;
-      batches += 1
-    ) {
-      const batch = await stagedMessages(db, holder, config.relayBatch, [...seqs]);
+    async function enqueueBatch(batch: readonly StagedMessage[]): Promise<void> {
+      const fates = await addToQueue(batch);
+      refused.push(...fates.refused);
+      refusal ??= fates.refusal;
+      for (const { seq } of batch) if (!fates.refused.some((one) => one.seq === seq)) leftOut.delete(seq);
+      added += fates.added.length;
+      await settleAdded(fates.added);
+    }
+
+    while (full && failures.length === 0 && performance.now() < end && !ending.aborted) {
+      const batch = await stagedMessages(db, holder, config.relayBatch, [...leftOut]);
       full = batch.length === config.relayBatch;
-      for (const { seq } of batch) seqs.add(seq);
+      if (batch.length === 0) break;
+      for (const { seq } of batch) leftOut.add(seq);
       const one: Promise<void> = enqueueBatch(batch)
         .catch((error: unknown) => void failures.push(error))
-        .finally(() => {
-          inFlight.delete(one);
-          for (const { seq } of batch) seqs.delete(seq);
-        });
+        .finally(() => inFlight.delete(one));
       inFlight.add(one);
       if (inFlight.size >= BATCHES_IN_FLIGHT) await Promise.race(inFlight);
     }
     // After a failure nothing new starts before the others have settled: so order holds.
     await Promise.all(inFlight);
+    // Who is refused alone pays; when nobody was added, Redis may be at fault, and nobody does.
+    if (refused.length > 0 && added > 0) await chargeEnqueue(db, holder, refused);
     if (failures.length > 0) throw failures[0];
+    if (refused.length > 0 && added === 0) throw refusal;
     return full && !ending.aborted;
   }
 
-  async function enqueueBatch(batch: readonly StagedMessage[]): Promise<void> {
-    if (batch.length === 0) return;
-    const added = await addToQueue(batch);
+  /** Adds all at once; where that fails, each alone, so that one that Redis refuses stops nobody else. */
+  async function addToQueue(batch: readonly StagedMessage[]): Promise<Fates> {
+    try {
+      await queue.enqueue(batch);
+      return { added: batch, refused: [], refusal: undefined };
+    } catch (error) {
+      const fates = await queue.enqueueEach(batch);
+      const those = (fate: (typeof fates)[number]) => batch.filter((_, i) => fates[i] === fate);
+      const [added, refused] = [those('added'), those('refused')];
+      if (added.length + refused.length === 0) throw error; // Redis is away
+      if (refused.length > 0) {
+        const messageIds = refused.slice(0, 3).map(({ id }) => id);
+        log.warn({ messageIds, count: refused.length, error: plain(error) }, 'Redis refuses these');
+      }
+      return { added, refused, refusal: error };
+    }
+  }
+
+  async function settleAdded(added: readonly StagedMessage[]): Promise<void> {
+    if (added.length === 0) return;
     await markEnqueued(db, holder, added);
     enqueued.inc(added.length);
     const earlier = added.flatMap(({ id, run }) => (run > 1 ? [{ id, run: run - 1 }] : []));
     if (earlier.length > 0) await queue.remove(earlier); // locked ones are left to the mirror
-  }
-
-  /** Adds all at once; where that fails, each alone, so that one that Redis refuses stops nobody else. */
-  async function addToQueue(batch: readonly StagedMessage[]): Promise<readonly StagedMessage[]> {
-    try {
-      await queue.enqueue(batch);
-      return batch;
-    } catch (error) {
-      const fates = await queue.enqueueEach(batch);
-      const added = batch.filter((_, i) => fates[i] === 'added');
-      if (added.length === 0) throw error; // Redis refuses everybody: that is not the messages' fault
-      const refused = batch.filter((_, i) => fates[i] === 'refused');
-      if (refused.length > 0) {
-        log.warn(
-          { messageIds: refused.slice(0, 3).map(({ id }) => id), count: refused.length, error: plain(error) },
-          'Redis refuses these alone',
-        );
-        await chargeEnqueue(db, holder, refused);
-      }
-      return added;
-    }
   }
 
   // ── Reconciling ──
@@ -199,18 +213,24 @@ export function createRelay({ db, queue, config, log, metrics, ending }: RelayPa
     return true;
   }
 
+  /** Looks for the jobs of messages that ought to have one. Adopts acceptances; answers the messages without a job. */
+  async function withoutJob(messages: readonly Positioned[]): Promise<Positioned[]> {
+    const sightings = await queue.look(messages);
+    const lost: Positioned[] = [];
+    for (const [i, message] of messages.entries()) {
+      const sighting = sightings[i];
+      if (sighting?.state === 'lost') lost.push(message);
+      if (sighting?.state !== 'completed') continue;
+      if (sighting.value) await markSent(db, [{ messageId: message.id, ...sighting.value }]);
+      else if ((await queue.remove([message])).length === 0) lost.push(message);
+    }
+    return lost;
+  }
+
   const sweepOverdue = sweeping(
     (after) => overdueMessages(db, config.reconcileAfterMs, SWEEP_PAGE, after),
     async (messages) => {
-      const sightings = await queue.look(messages);
-      const lost: Positioned[] = [];
-      for (const [i, message] of messages.entries()) {
-        const sighting = sightings[i];
-        if (sighting?.state === 'lost') lost.push(message);
-        if (sighting?.state !== 'completed') continue;
-        if (sighting.value) await markSent(db, [{ messageId: message.id, ...sighting.value }]);
-        else if ((await queue.remove([message])).length === 0) lost.push(message);
-      }
+      const lost = await withoutJob(messages);
       if (lost.length === 0) return;
       await restage(db, holder, lost);
       restaged.inc(lost.length);
@@ -218,15 +238,15 @@ export function createRelay({ db, queue, config, log, metrics, ending }: RelayPa
     },
   );
 
-  /** A dead letter that Redis lost is enqueued too: the notifier fails it again, with its reason and without a call. */
+  /**
+   * A dead letter that Redis lost is enqueued too: the notifier fails it again, with its reason and without a call. It
+   * stands behind everybody who waits for a letter.
+   */
   const mirrorDead = sweeping(
     (after) => deadMessages(db, SWEEP_PAGE, after),
     async (messages) => {
-      const sightings = await queue.look(messages);
-      const completed = messages.filter((_, i) => sightings[i]?.state === 'completed');
-      await queue.remove(completed);
-      const missing = messages.filter((_, i) => sightings[i]?.state === 'lost').concat(completed);
-      if (missing.length > 0) await queue.enqueue(missing);
+      const lost = await withoutJob(messages);
+      if (lost.length > 0) await queue.enqueue(lost, 'behind all');
     },
   );
 

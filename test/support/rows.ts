@@ -37,6 +37,15 @@ export async function stageOne(db: Database, daysAgo = 0): Promise<StagedMessage
   return message;
 }
 
+/** Moves a message's finish so far into the past, if it is finished. */
+export async function finishedDaysAgo(db: Database, id: string, days: number): Promise<void> {
+  const later = sql`make_interval(days => ${days})`;
+  await run(
+    db,
+    sql`update outbox set sent_at = sent_at - ${later}, discarded_at = discarded_at - ${later} where id = ${id}`,
+  );
+}
+
 /** A message's columns as the ledger prints them, times exact to the microsecond. */
 export interface OutboxRow {
   readonly id: string;
