@@ -36,8 +36,6 @@ import { DOCUMENTED_RATE } from './mailbox/rate.ts';
 import { keepRecent } from './mailbox/recent.ts';
 import { servePages } from './mailbox/site.ts';
 
-export type { AcceptedLetter } from './mailbox/letter.ts';
-
 /** The documented 40 MB of attachments, with room for the letter around them. */
 const BODY_LIMIT = 48 * 1024 * 1024;
 
@@ -58,7 +56,7 @@ export interface Mailbox {
   close(): Promise<void>;
 }
 
-export interface ReceivedRequest {
+interface ReceivedRequest {
   /** ISO 8601, UTC. */
   at: string;
   path: string;
@@ -69,7 +67,7 @@ export interface ReceivedRequest {
 }
 
 /** `body` is the parsed JSON, or undefined when it was none. */
-export type Interceptor = (request: {
+type Interceptor = (request: {
   path: string;
   idempotencyKey: string | null;
   body: unknown;

@@ -11,7 +11,7 @@ const SOURCE = 'notification-service';
 const DELIVERY_TIMEOUT_MS = 5_000;
 const REMIND_AFTER_SECONDS = 3_600;
 
-export interface AlertReason {
+interface AlertReason {
   /** A code from a closed list. */
   readonly reason: string;
   readonly count: number;
@@ -86,7 +86,8 @@ async function recover(
     sql`select ${openAlertColumns} from alerts where name = ${condition.name}`,
   );
   if (!open) return false;
-  const told = !open.notified || (await deliver(compose(condition, place, 'resolved', open.dedupKey)));
+  // Also when no notice is on record: it may have gone out, and its sender have died before it could say so.
+  const told = await deliver(compose(condition, place, 'resolved', open.dedupKey));
   if (told)
     await run(db, sql`delete from alerts where name = ${condition.name} and dedup_key = ${open.dedupKey}`);
   return false;

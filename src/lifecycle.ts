@@ -39,9 +39,9 @@ export interface Process {
 }
 
 /** One turn of a loop: does one batch. Answers whether there is more to do at once. Its signal ends with the process. */
-export type Turn = (signal: AbortSignal) => Promise<boolean>;
+type Turn = (signal: AbortSignal) => Promise<boolean>;
 
-export interface Loop {
+interface Loop {
   /** Ends the pause after this turn, or the next one. */
   wake(): void;
   /** Ends the loop after the turn under way. */

@@ -103,7 +103,7 @@ const STATUS_OF_NAME: Readonly<Record<string, number>> = {
 };
 
 /** Read from the top; the first row that matches wins. Only `data.id` means sent, and only a readable refusal is one. */
-export function classify({ data, error, headers }: Response<{ id?: unknown } | null>): Answer {
+function classify({ data, error, headers }: Response<{ id?: unknown } | null>): Answer {
   if (typeof data?.id === 'string' && data.id !== '') return { kind: 'accepted', providerId: data.id };
   const name = typeof error?.name === 'string' ? error.name : '';
   const status = typeof error?.statusCode === 'number' ? error.statusCode : (STATUS_OF_NAME[name] ?? null);

@@ -175,7 +175,7 @@ async function moveOrder(
   return row.status === status ? 'was_so' : 'forbidden';
 }
 
-export type NotificationStatus =
+type NotificationStatus =
   | 'staged'
   | 'enqueued'
   | 'sent'
@@ -185,7 +185,7 @@ export type NotificationStatus =
   | 'dead'
   | 'discarded';
 
-export interface TimelineEvent {
+interface TimelineEvent {
   /** ISO 8601, UTC. */
   readonly at: string;
   readonly event: string;

@@ -10,7 +10,7 @@ export interface FieldError {
   readonly message: string;
 }
 
-export interface Problem {
+interface Problem {
   readonly type: 'about:blank';
   readonly title: string;
   readonly status: number;
@@ -36,7 +36,7 @@ export function sendProblem(
     .send(JSON.stringify(problem(reply.request, status, detail, errors)));
 }
 
-export function problem(
+function problem(
   request: FastifyRequest,
   status: number,
   detail: string,

@@ -35,7 +35,7 @@ export interface Enqueueable extends MessageRun {
 }
 
 /** A job's name is its message's type, its id `<message id>-<run>`. The ids inside are for people's eyes. */
-export interface JobData {
+interface JobData {
   readonly messageId: string;
   readonly orderId: string;
   readonly run: number;
@@ -63,7 +63,7 @@ export function retryPolicy(
 }
 
 /** What Redis shows of a job. */
-export type Sighting =
+type Sighting =
   | { readonly state: 'lost' }
   | { readonly state: 'unfinished' }
   | { readonly state: 'failed' }
@@ -213,7 +213,7 @@ export interface TakenJob extends MessageRun {
 }
 
 /** What a completed job keeps: enough for the ledger to learn of an acceptance that could not be marked. */
-export interface JobValue {
+interface JobValue {
   readonly letterId: string;
   readonly providerId: string;
 }

@@ -904,7 +904,7 @@ describe('purging', () => {
 
   it('counts from the finish: what a person retried after a hundred days keeps its story', async () => {
     const message = await inState('sent', 100);
-    await finishedDaysAgo(db, message.id, 1);
+    await finishedDaysAgo(db, message.id, -99);
     await purgeFinished(db, 90, 100);
     expect(await left([message.id])).toEqual([message.id]);
   });

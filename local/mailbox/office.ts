@@ -31,7 +31,7 @@ export interface Call {
 }
 
 /** What the rules make of a request, and whether its client is to hear of it. */
-export interface Judgement {
+interface Judgement {
   answer: Answer;
   hangUp: boolean;
 }

@@ -1,6 +1,6 @@
 /** What a letter is: the facts it is written from, the kinds of message that become one, and what it shows. */
 
-import { type Static, type TSchema, Type } from 'typebox';
+import { type TSchema, Type } from 'typebox';
 import { MAX_AMOUNT } from '../money.ts';
 
 /** An order as its letters tell it. Amounts are in minor units of `currency`. */
@@ -38,8 +38,6 @@ export const orderPayload = Type.Object(
   },
   { additionalProperties: false },
 );
-
-export type OrderPayload = Static<typeof orderPayload>;
 
 /** What one kind of letter says in its own words; everything else is the layout's. */
 export interface Wording {
