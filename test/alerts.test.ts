@@ -218,10 +218,10 @@ describe('tell', () => {
     expect(new Set(heard.map(({ dedupKey }) => dedupKey)).size).toBe(1);
   });
 
-  it('tells of no end when nobody has heard of the beginning', async () => {
+  it('tells of the end also when no notice of the beginning is on record: it may have gone out', async () => {
     await say(CONDITION, refuse);
     await say(OVER);
-    expect(statuses()).toEqual(['firing']);
+    expect(statuses()).toEqual(['firing', 'resolved']);
   });
 
   it('keeps alerts of different names apart', async () => {
