@@ -73,9 +73,12 @@ export interface QueueDoor {
   /** BullMQ's own object, for Bull Board alone. */
   readonly queue: Queue<JobData>;
   /** Adds all in their order. Ids that Redis already has, in whatever state, change nothing. When it throws, any may have been added. */
-  enqueue(messages: readonly Enqueueable[], place?: 'behind all'): Promise<void>;
+  enqueue(messages: readonly Enqueueable[]): Promise<void>;
   /** Adds each alone, in their order, and says how each fared: `refused` for a reason of its own, or Redis `unavailable`. */
-  enqueueEach(messages: readonly Enqueueable[]): Promise<('added' | 'refused' | 'unavailable')[]>;
+  enqueueEach(
+    messages: readonly Enqueueable[],
+    place?: 'behind all',
+  ): Promise<('added' | 'refused' | 'unavailable')[]>;
   /** How each job looks, in the order asked: one round trip, one small read each. */
   look(messages: readonly MessageRun[]): Promise<Sighting[]>;
   /** Removes jobs; answers those that are locked by a worker and stay for now. */
@@ -119,9 +122,9 @@ export function openQueue(config: Config, log: Log): QueueDoor {
 
   return {
     queue,
-    enqueue: add,
-    async enqueueEach(messages) {
-      const fates = await Promise.allSettled(messages.map((message) => add([message])));
+    enqueue: (messages) => add(messages),
+    async enqueueEach(messages, place) {
+      const fates = await Promise.allSettled(messages.map((message) => add([message], place)));
       return fates.map((fate) => {
         if (fate.status === 'fulfilled') return 'added';
         return isOwnFault(fate.reason) ? 'refused' : 'unavailable';

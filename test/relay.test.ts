@@ -279,6 +279,18 @@ describe('a message that Redis refuses alone', () => {
     expect((await waiting()).length).toBe(15);
   });
 
+  it('stops nobody and is charged also when it fills a whole batch', async () => {
+    await world.close();
+    await open({ RELAY_BATCH: '1' });
+    const relay = await world.relay();
+    const message = await stageOne(world.db);
+    await poison(message);
+    const others = await stage(world.db, 3);
+    await relay.drain();
+    expect(await waiting()).toEqual(others.map(jobId));
+    expect(await outboxRow(world.db, message.id)).toMatchObject({ enqueue_failures: 1, dead_at: null });
+  });
+
   it('is not charged while nothing else passes', async () => {
     const relay = await world.relay();
     const message = await stageOne(world.db);
@@ -416,6 +428,38 @@ describe('reconciling', () => {
     expect(staged).toEqual(lost);
     await relay.drain();
     expect(new Set(await waiting())).toEqual(new Set(messages.map(jobId)));
+  });
+
+  it('takes over the acceptance of a dead letter whose job is completed', async () => {
+    const message = await enqueueOne();
+    const call = await freeze(message);
+    await endJobs(1, { end: 'completed', value: { letterId: call.letterId, providerId: 're_43' } });
+    const { id, run: dead } = message;
+    await settleAttempts(world.db, [
+      { id, run: dead, call, answer: 'no_answer', detail: null, notAccepted: false, dead: 'outcome_unknown' },
+    ]);
+    await reconcile(relay);
+    expect(await outboxRow(world.db, id)).toMatchObject({ dead_at: null, sent_at: expect.any(String) });
+    expect(await letterRows(world.db, id)).toMatchObject([{ provider_id: 're_43' }]);
+  });
+
+  it('lets a dead letter that Redis lost stand behind all who wait', async () => {
+    const { id, run: dead } = await stageOne(world.db);
+    // Dead before the relay could mark it: its job has existed all the same.
+    await settleAttempts(world.db, [
+      { id, run: dead, call: null, answer: 'refused', detail: null, notAccepted: false, dead: 'refused' },
+    ]);
+    await reconcile(relay);
+    const others = await stage(world.db, 2);
+    await relay.drain();
+    const order: string[] = [];
+    const consumer = consume({ ...world.config, notifierConcurrency: 1 }, world.log, async (job) => {
+      order.push(jobId(job));
+      return { end: 'completed', value: null };
+    });
+    await until(() => order.length === 3, 'three jobs');
+    await consumer.close();
+    expect(order).toEqual([...others.map(jobId), `${id}-${dead}`]);
   });
 
   it('takes over the acceptance that a completed job tells of, without a call', async () => {

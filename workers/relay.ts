@@ -119,9 +119,10 @@ export function createRelay({ db, queue, config, log, metrics, ending }: RelayPa
       const fates = await addToQueue(batch);
       refused.push(...fates.refused);
       refusal ??= fates.refusal;
-      for (const { seq } of batch) if (!fates.refused.some((one) => one.seq === seq)) leftOut.delete(seq);
       added += fates.added.length;
       await settleAdded(fates.added);
+      // Not before: until they are marked, the next read would find them again.
+      for (const { seq } of batch) if (!fates.refused.some((one) => one.seq === seq)) leftOut.delete(seq);
     }
 
     while (full && failures.length === 0 && performance.now() < end && !ending.aborted) {
@@ -246,7 +247,9 @@ export function createRelay({ db, queue, config, log, metrics, ending }: RelayPa
     (after) => deadMessages(db, SWEEP_PAGE, after),
     async (messages) => {
       const lost = await withoutJob(messages);
-      if (lost.length > 0) await queue.enqueue(lost, 'behind all');
+      if (lost.length === 0) return;
+      const fates = await queue.enqueueEach(lost, 'behind all'); // one whose key is ruined stops no other
+      if (fates.includes('unavailable')) throw new Error('Redis is away');
     },
   );
 
