@@ -246,7 +246,7 @@ describe('npm start', () => {
         startedPid(command.output(), name),
       );
       command.signal('SIGTERM');
-      expect(await command.ended).toEqual(well);
+      expect(await command.ended, command.output()).toEqual(well);
       expect(command.output()).not.toContain('monitor.1');
       expect(new Set(pids).size).toBe(5);
       for (const pid of pids) expect(() => process.kill(Number(pid), 0)).toThrowError('ESRCH');

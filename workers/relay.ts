@@ -122,7 +122,6 @@ export function createRelay({ db, queue, config, log, metrics, ending }: RelayPa
       added += fates.added.length;
       await settleAdded(fates.added);
       // Not before: until they are marked, the next read would find them again.
-      for (const { seq } of batch) if (!fates.refused.some((one) => one.seq === seq)) leftOut.delete(seq);
     }
 
     while (full && failures.length === 0 && performance.now() < end && !ending.aborted) {

@@ -119,8 +119,9 @@ export function startNode(
 /** The first of `count` ports, a hundred apart, that nobody listens on: for the local runner. */
 export function freeBase(count: number): Promise<number> {
   return until(async () => {
-    const base = await freePort();
-    for (let n = 1; n < count; n += 1) await freePort(base + 100 * n);
+    // Below the ports that the system gives to outgoing connections, one of which could take ours meanwhile.
+    const base = 10_000 + Math.floor(Math.random() * 20_000);
+    for (let n = 0; n < count; n += 1) await freePort(base + 100 * n);
     return base;
   }, 'free ports');
 }
