@@ -121,6 +121,8 @@ export function createRelay({ db, queue, config, log, metrics, ending }: RelayPa
       refusal ??= fates.refusal;
       added += fates.added.length;
       await settleAdded(fates.added);
+      // Not before they are marked: the next read would take them once more.
+      for (const { seq } of fates.added) leftOut.delete(seq);
       // Not before: until they are marked, the next read would find them again.
     }
 
