@@ -123,7 +123,6 @@ export function createRelay({ db, queue, config, log, metrics, ending }: RelayPa
       await settleAdded(fates.added);
       // Not before they are marked: the next read would take them once more.
       for (const { seq } of fates.added) leftOut.delete(seq);
-      // Not before: until they are marked, the next read would find them again.
     }
 
     while (full && failures.length === 0 && performance.now() < end && !ending.aborted) {
