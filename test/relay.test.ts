@@ -127,10 +127,12 @@ describe('draining', () => {
     const messages = await stage(world.db, 200);
     // It becomes visible while other batches are in flight.
     let batches = 0;
+    let committed: Promise<unknown> | undefined;
     const relay = anotherRelay({
       async enqueue(batch) {
         batches += 1;
-        if (batches === 3) await run(late.db, sql`commit`);
+        if (batches === 3) committed = run(late.db, sql`commit`);
+        await committed; // all from here on wait alike, or the test itself would change their order
         return world.queue.enqueue(batch);
       },
     });
