@@ -205,7 +205,7 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
  * Another site must not act with an operator's credentials. Browsers say where a request comes from (on plain HTTP only by
- * `Origin`), tools say nothing.
+ * `Origin`), tools say nothing (a script on Node's own `fetch` must say `Sec-Fetch-Site: same-origin` itself).
  */
 async function requireSameOrigin(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   if (SAFE_METHODS.has(request.method)) return;

@@ -2,6 +2,7 @@
  * The life of a process: settings, logger, loops, health, signals, closing in reverse order of opening, exit code.
  * Crash-only: what nobody expected is logged and ends the process; the supervisor starts a new one.
  */
+import { setMaxListeners } from 'node:events';
 import { realpathSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { setImmediate as afterEvents, setTimeout as pause } from 'node:timers/promises';
@@ -68,6 +69,7 @@ export async function main(
   for (const warning of config.warnings) log.warn(warning);
   const closers = new Closers(log, config.shutdownGraceMs);
   const ending = new AbortController();
+  setMaxListeners(0, ending.signal); // whoever rests listens to it, and many may rest at once
 
   async function end(exitCode: number): Promise<void> {
     if (ending.signal.aborted) return;

@@ -449,9 +449,10 @@ export async function settleAttempts(db: Database, settlements: readonly Settlem
           )}
         ), letters as (
           update notifications n set answer = x.answer, answer_detail = x.detail, answered_at = now(),
-            first_unknown_at = case when x.not_accepted and n.attempts = x.attempt then x.unknown_before else n.first_unknown_at end
+            first_unknown_at = case when x.not_accepted then x.unknown_before else n.first_unknown_at end
           from outcome x join k on k.id = x.id
-          where n.id = x.letter_id and n.accepted_at is null
+          -- An earlier call that comes late has nothing to say about the letter any more.
+          where n.id = x.letter_id and n.attempts = x.attempt and n.accepted_at is null
         )
         update outbox o set starts = 0, dead_reason = x.dead,
           dead_at = case when x.dead is null then null else now() end,

@@ -202,10 +202,16 @@ function connectRedis(
     // A fail-over leaves us with a replica: reconnect, and repeat the command there.
     reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
   });
+  let connected = false;
   redis.on('error', (error) => log.debug({ error: plain(error) }, 'Redis'));
   redis.on('close', () => log.debug('the connection to Redis is closed'));
-  redis.on('reconnecting', () => log.warn('the connection to Redis is lost'));
-  redis.on('ready', () => log.debug('the connection to Redis is ready'));
+  redis.on('reconnecting', () => {
+    if (connected) log.warn('the connection to Redis is lost'); // once, and not at every try to have it back
+    connected = false;
+  });
+  redis.on('ready', () => {
+    connected = true;
+  });
   return redis;
 }
 

@@ -1,5 +1,7 @@
 /** The processes of the Procfile while a store or the provider is down: they start, serve, wait and end all the same. */
+import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { run } from '../src/database.ts';
 import { createCustomer } from '../src/orders.ts';
 import { type Company, company, type RunningProcess } from './support/processes.ts';
 import { type Proxy as StoreProxy, startProxy } from './support/proxy.ts';
@@ -122,6 +124,9 @@ describe('processes that are started while Redis and Postgres are down', () => {
     postgres.mend();
     redis.mend();
     for (const each of all) await each.ready();
+    await until(() => all.some(({ output }) => output().includes('"leading"')), 'a leading relay');
+    const listening = sql`select from pg_stat_activity where datname = current_database() and query ilike 'listen%'`;
+    await until(async () => (await run(world.db, listening)).length === 1, 'a listening relay');
     const { json, status } = await order(web);
     expect(status).toBe(201);
     await world.untilLetter(json.orderId ?? '', 'sent');

@@ -879,6 +879,18 @@ function shuffled<T>(items: readonly T[]): T[] {
 
 // ── Purging ──
 
+it('an earlier call that comes late does not overwrite what the latest one was told', async () => {
+  const message = await stageOne(db);
+  const earlier = await opened(message);
+  const latest = await opened(message);
+  const dead = { answer: 'validation_error', detail: 'no such mailbox', dead: 'outcome_unknown' } as const;
+  await settleAttempts(db, [settlement(message, { call: latest, ...dead })]);
+  await settleAttempts(db, [settlement(message, { call: earlier, answer: 'no_answer' })]);
+  expect(await letterRows(db, message.id)).toMatchObject([
+    { answer: 'validation_error', answer_detail: 'no such mailbox' },
+  ]);
+});
+
 describe('purging', () => {
   const left = async (ids: readonly string[]) =>
     (
