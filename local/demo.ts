@@ -126,7 +126,7 @@ async function tellStory(installation: Installation): Promise<boolean> {
   );
   say(
     asExpected && told
-      ? '\n✓ Every order came to the end that it should: three letters sent, once each, and one dead letter for a person to look at.'
+      ? '\n✓ Every order came to the end that it should: three letters sent, once each, and a dead letter for a person to look at.'
       : '\n✗ Not every order came to the end that it should.',
   );
   return asExpected && told;

@@ -253,9 +253,12 @@ function endOf(child: ChildProcess, onError: (error: Error) => void): Promise<En
       onError(error);
       if (child.pid === undefined) resolve({ code: 127, signal: null });
     });
-    child.once('exit', () => {
+    child.once('exit', (code, signal) => {
       killGroup(child); // what a dead process leaves in its group is nobody's, and may hold its port
-      cutOff = setTimeout(() => closeChannels(child), OUTPUT_AFTER_EXIT_MS);
+      cutOff = setTimeout(() => {
+        closeChannels(child);
+        resolve({ code, signal }); // `close` does not come for a child that we have disconnected from
+      }, OUTPUT_AFTER_EXIT_MS);
     });
     child.once('close', (code, signal) => {
       clearTimeout(cutOff);

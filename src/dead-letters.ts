@@ -75,7 +75,7 @@ export function createProgram(openDesk: () => DeadLetterDesk, say: (line: string
     .option('--all', 'every one of them')
     .option('--as <operator>', 'who is acting', operator)
     .action(async (ids: string[], options: { all?: boolean; as: string }) => {
-      if (ids.length === 0 && !options.all) throw new Error('name the messages, or say --all');
+      if ((ids.length === 0) === !options.all) throw new Error('name the messages, or say --all');
       if (options.all) {
         const { db, hint } = openDesk();
         return say(`put back: ${await retryAllDead(db, options.as, hint)}`);

@@ -42,7 +42,10 @@ function start(args: readonly string[] = [], environment: Readonly<Record<string
   return demo;
 }
 
-const saying = ({ output }: RunningNode, words: string) => until(() => output().includes(words), words);
+const saying = ({ output }: RunningNode, words: string) =>
+  until(() => output().includes(words), words).catch((cause: unknown) => {
+    throw new Error(`it has not said "${words}" but:\n${output()}`, { cause });
+  });
 
 async function expectNothingLeft() {
   await until(() => pidsWith(mark).length === 0, 'no process left');

@@ -170,14 +170,17 @@ describe('a process that is killed', () => {
 });
 
 describe('two relays', () => {
+  /** A new Redis is marked once, and until then it may have lost everything. */
+  const untilMarked = () =>
+    until(async () => (await world.redis.exists(`bull:${QUEUE}:epoch`)) === 1, 'a mark in Redis');
+
   it('at once keep the order and enqueue nothing twice', async () => {
     const settings = { RELAY_BATCH: '7' };
     const relays = await Promise.all([
       processes.start('relay', settings),
       processes.start('relay', settings),
     ]);
-    // A new Redis is marked once, and until then it may have lost everything.
-    await until(async () => (await world.redis.exists(`bull:${QUEUE}:epoch`)) === 1, 'a mark in Redis');
+    await untilMarked();
     const ORDERS = 200;
     // One after another: of two at once the one with the lower number may be committed later.
     for (let placed = 0; placed < ORDERS; placed += 1) await world.order();
@@ -200,6 +203,7 @@ describe('two relays', () => {
     it('the other takes over, and the first one changes nothing when it wakes', async () => {
       const first = await processes.start('relay', { REDIS_URL: proxy.url });
       await until(() => leads(first), 'a leading relay');
+      await untilMarked();
       proxy.freeze();
       const orderId = await world.order();
       const [{ now } = { now: '' }] = await run<{ now: string }>(world.db, sql`select now()::text as now`);
