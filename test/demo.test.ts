@@ -1,5 +1,7 @@
 /** `npm run demo`: the whole system on one machine, and what is left of it afterwards: nothing. */
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -42,10 +44,14 @@ function start(args: readonly string[] = [], environment: Readonly<Record<string
   return demo;
 }
 
-const saying = ({ output }: RunningNode, words: string) =>
-  until(() => output().includes(words), words).catch((cause: unknown) => {
-    throw new Error(`it has not said "${words}" but:\n${output()}`, { cause });
+async function saying({ output, ended }: RunningNode, words: string) {
+  let over = false;
+  void ended.then(() => {
+    over = true;
   });
+  await until(() => over || output().includes(words), words);
+  expect(output()).toContain(words);
+}
 
 async function expectNothingLeft() {
   await until(() => pidsWith(mark).length === 0, 'no process left');
@@ -93,6 +99,20 @@ describe('the demonstration', () => {
     await until(() => Date.now() - asked > 600); // sooner, it would count as the same key press
     running.signal('SIGINT');
     expect(await running.ended).toEqual({ code: 130, signal: null });
+    await expectNothingLeft();
+  });
+
+  it('takes another port for its mailbox when somebody has the usual one', async () => {
+    const somebody = createServer().listen(8025, '127.0.0.1');
+    try {
+      await once(somebody, 'listening').catch(() => undefined); // somebody else has it already
+      const running = start();
+      await saying(running, 'starting release');
+      running.signal('SIGTERM');
+      expect(await running.ended).toEqual({ code: 0, signal: null });
+    } finally {
+      somebody.close();
+    }
     await expectNothingLeft();
   });
 
