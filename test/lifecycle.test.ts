@@ -130,8 +130,14 @@ describe('a process', () => {
       const stdio = ['ignore', 'inherit', 'inherit', 'ipc'];
       spawn(process.execPath, ${JSON.stringify([...AS_TYPESCRIPT, ACTOR, 'steady'])}, { stdio, detached: true });`;
     const starter = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-    running.push({ end: async () => starter.kill('SIGKILL') });
     let output = '';
+    running.push({
+      async end() {
+        starter.kill('SIGKILL');
+        const [, pid] = /"pid":(\d+)/.exec(output) ?? [];
+        if (pid && !output.includes('"ended"')) process.kill(Number(pid), 'SIGKILL');
+      },
+    });
     starter.stdout.setEncoding('utf8').on('data', (text: string) => {
       output += text;
     });

@@ -7,7 +7,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { freePort } from '../local/server.ts';
 import { run } from '../src/database.ts';
 import { jobId, QUEUE } from '../src/queue.ts';
-import { type Company, company, freeBase, type RunningProcess, startNode } from './support/processes.ts';
+import {
+  type Company,
+  company,
+  freeBase,
+  type RunningNode,
+  type RunningProcess,
+  startNode,
+} from './support/processes.ts';
 import { type Proxy as StoreProxy, startProxy } from './support/proxy.ts';
 import { until } from './support/until.ts';
 import { openWorld, type World } from './support/world.ts';
@@ -233,31 +240,27 @@ describe('two relays', () => {
 });
 
 describe('npm start', () => {
+  let command: RunningNode | undefined;
+  afterEach(() => command?.end());
+
   it('with a formation runs the Procfile, and leaves no process and no port behind', async () => {
     const base = await freeBase(4);
     const formation = 'web=1,relay=2,notifier=1,monitor=0';
     const environment = { ...world.environment, PORT: String(base) };
-    const command = startNode([join(ROOT, 'dist/local/start.js'), formation], environment);
-    try {
-      await until(async () => (await fetch(`http://127.0.0.1:${base}/readyz`)).ok, 'a ready web process');
-      const orderId = await orderOverHttp(base);
-      await world.untilLetter(orderId, 'sent');
-      await until(
-        () => ['relay.1', 'relay.2'].every((name) => startedPid(command.output(), name)),
-        'two relays',
-      );
-      const pids = ['release.1', 'web.1', 'relay.1', 'relay.2', 'notifier.1'].map((name) =>
-        startedPid(command.output(), name),
-      );
-      command.signal('SIGTERM');
-      expect(await command.ended, command.output()).toEqual(well);
-      expect(command.output()).not.toContain('monitor.1');
-      expect(new Set(pids).size).toBe(5);
-      for (const pid of pids) expect(() => process.kill(Number(pid), 0)).toThrowError('ESRCH');
-      for (const n of [0, 1, 2, 3]) await until(() => freePort(base + 100 * n), 'a free port');
-    } finally {
-      await command.end();
-    }
+    command = startNode([join(ROOT, 'dist/local/start.js'), formation], environment);
+    const { ended, output, signal } = command;
+    await until(async () => (await fetch(`http://127.0.0.1:${base}/readyz`)).ok, 'a ready web process');
+    const orderId = await orderOverHttp(base);
+    await world.untilLetter(orderId, 'sent');
+    await until(() => ['relay.1', 'relay.2'].every((name) => startedPid(output(), name)), 'two relays');
+    const names = ['release.1', 'web.1', 'relay.1', 'relay.2', 'notifier.1'];
+    const pids = names.map((name) => startedPid(output(), name));
+    signal('SIGTERM');
+    expect(await ended, output()).toEqual(well);
+    expect(output()).not.toContain('monitor.1');
+    expect(new Set(pids).size).toBe(5);
+    for (const pid of pids) expect(() => process.kill(Number(pid), 0)).toThrowError('ESRCH');
+    for (const n of [0, 1, 2, 3]) await until(() => freePort(base + 100 * n), 'a free port');
   });
 
   /** The pid in the first line that the process of this name has logged. */
