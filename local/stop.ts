@@ -1,6 +1,5 @@
 /** When a local command is asked to end: by a signal, or because the `npm` that started it is gone. */
 import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
 
 export interface Stop {
   readonly signal: AbortSignal;
@@ -36,7 +35,7 @@ export function onStop(): Stop {
 export function onOrphaned(end: () => void): void {
   if (process.env.npm_lifecycle_event === undefined) return;
   const parent = process.ppid;
-  const lost = !isNpmOrItsShell(parent);
+  const lost = !isNpmOrBelow(parent);
   const looking = setInterval(() => {
     if (!lost && process.ppid === parent) return;
     clearInterval(looking);
@@ -44,12 +43,18 @@ export function onOrphaned(end: () => void): void {
   }, LOOK_MS).unref();
 }
 
-function isNpmOrItsShell(pid: number): boolean {
-  const script = basename(process.argv[1] ?? '');
+/** A shell, a supervisor or a test runner between npm and us has npm's variables too; whoever adopts orphans has not. */
+function isNpmOrBelow(pid: number): boolean {
+  const command = readProc(pid, 'cmdline');
+  if (command === undefined) return pid !== 1; // no /proc here: only the first process adopts orphans
+  return /npm|npx/.test(command) || /(^|\0)npm_lifecycle_event=/.test(readProc(pid, 'environ') ?? '');
+}
+
+/** Undefined where there is no such file, or where it is somebody else's. */
+function readProc(pid: number, what: 'cmdline' | 'environ'): string | undefined {
   try {
-    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-    return /npm|npx/.test(command) || command.includes(script);
+    return readFileSync(`/proc/${pid}/${what}`, 'utf8');
   } catch {
-    return pid !== 1; // no /proc here: only the first process adopts orphans
+    return undefined;
   }
 }

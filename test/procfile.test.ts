@@ -19,6 +19,9 @@ import {
 const ACTOR = fileURLToPath(new URL('support/procfile/actor.mjs', import.meta.url));
 const START = fileURLToPath(new URL('../local/start.ts', import.meta.url));
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+const BELOW_NPM = { npm_lifecycle_event: 'start' };
+/** It stays above what it runs, as npm's does. */
+const SHELL = ['sh', '-c', '"$@"; exit', 'sh'];
 /** Longer than any test: whoever passes did not wait for it. */
 const ENDLESS_MS = 10 * 60_000;
 
@@ -372,13 +375,16 @@ describe('the command', () => {
     await eventually(() => expect(pidsIn([output()]).filter(isRunning)).toEqual([]));
   });
 
+  it('goes on below whatever npm has started', async () => {
+    const { command, ended, output } = launch('web: exit 5', [], BELOW_NPM, SHELL);
+    // Longer than it takes to see who the parent is, because of the pause before the first restart.
+    await eventually(() => expect(output()).toContain('restarting in 2 s'));
+    command.kill('SIGTERM');
+    await ended;
+  });
+
   it('stops when the shell of npm dies above it without passing the signal on', async () => {
-    const { command, ended, output } = launch('web: steady', [], { npm_lifecycle_event: 'start' }, [
-      'sh',
-      '-c',
-      '"$@"; exit',
-      'sh',
-    ]);
+    const { command, ended, output } = launch('web: steady', [], BELOW_NPM, SHELL);
     await eventually(() => expect(pidsIn([output()])).toHaveLength(1));
     command.kill('SIGTERM');
     await ended; // the runner holds the same output, so this is its end too
