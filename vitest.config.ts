@@ -3,6 +3,10 @@ import { defineConfig } from 'vitest/config';
 /** What looks at files only, and is part of `npm run check`. */
 const STATIC = ['test/layout.test.ts', 'test/migrations.test.ts'];
 
+/** What needs servers of its own. With given servers nothing is started, and these are left out. */
+const OWN_SERVERS = ['test/local-stores.test.ts', 'test/full-redis.test.ts'];
+const given = Boolean(process.env.DATABASE_URL && process.env.REDIS_URL);
+
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/verdict.ts'],
@@ -16,7 +20,7 @@ export default defineConfig({
         test: {
           name: 'real',
           include: ['test/**/*.test.ts'],
-          exclude: STATIC,
+          exclude: given ? [...STATIC, ...OWN_SERVERS] : STATIC,
           globalSetup: './test/support/global.ts',
         },
       },

@@ -1,11 +1,8 @@
 /** The relay: what is staged arrives in Redis in its order and once, and what Redis loses is put back. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
 import { Registry } from 'prom-client';
 import { v7 as uuidv7 } from 'uuid';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { startRedis } from '../local/redis.ts';
 import { array, openDatabase, run } from '../src/database.ts';
 import {
   discardMessage,
@@ -373,28 +370,6 @@ describe('while Redis is away', () => {
       await relay.lead();
       return !(await relay.drain());
     }, 'a drain');
-    expect(await waiting()).toEqual(messages.map(jobId));
-  });
-});
-
-describe('while Redis is full', () => {
-  it('a drain throws and charges no message, and all arrive in their order afterwards', async () => {
-    // Its own server: what is full is full for all of its databases. It stands beside the private copy of its program.
-    const place = join(import.meta.dirname, '../.data/test');
-    await mkdir(place, { recursive: true });
-    const directory = await mkdtemp(join(place, 'full-redis-'));
-    onTestFinished(() => rm(directory, { recursive: true, force: true }));
-    const server = await startRedis(directory);
-    onTestFinished(server.stop);
-    await open({ REDIS_URL: server.url });
-    const relay = await world.relay();
-    await world.redis.config('SET', 'maxmemory', '1');
-    const messages = await stage(world.db, 50);
-    for (let round = 0; round < 6; round += 1) await expect(relay.drain()).rejects.toThrow(/OOM/);
-    for (const row of await rows(messages))
-      expect(row).toMatchObject({ enqueue_failures: 0, enqueued_at: null, dead_at: null });
-    await world.redis.config('SET', 'maxmemory', '0');
-    await relay.drain();
     expect(await waiting()).toEqual(messages.map(jobId));
   });
 });
