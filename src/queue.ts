@@ -6,7 +6,7 @@ import { DelayedError, type Job, type JobsOptions, Queue, UnrecoverableError, Wo
 import { Redis } from 'ioredis';
 import type { Config } from './config.ts';
 import { deadline } from './deadline.ts';
-import { type Log, plain } from './lifecycle.ts';
+import { type Log, type Process, plain } from './lifecycle.ts';
 
 export const QUEUE = 'order-notifications';
 const PREFIX = 'bull';
@@ -65,6 +65,8 @@ export function retryPolicy(
 /** What Redis shows of a job. */
 type Sighting =
   | { readonly state: 'lost' }
+  /** Workers cannot read it: it stays where it is and never fails. */
+  | { readonly state: 'corrupt' }
   | { readonly state: 'unfinished' }
   | { readonly state: 'failed' }
   | { readonly state: 'completed'; readonly value: JobValue | null };
@@ -89,6 +91,8 @@ export interface QueueDoor {
   readEpoch(): Promise<string | null>;
   writeEpoch(epoch: string): Promise<void>;
   ping(): Promise<void>;
+  /** What this Redis does when it is full, and whether it writes down what it was given. */
+  manners(): Promise<{ readonly evictionPolicy: string | undefined; readonly appendOnly: boolean }>;
   close(): Promise<void>;
 }
 
@@ -155,11 +159,35 @@ export function openQueue(config: Config, log: Log): QueueDoor {
     async ping() {
       await bounded(redis.ping());
     },
+    async manners() {
+      const info = await bounded(redis.info());
+      return {
+        evictionPolicy: /^maxmemory_policy:(\S+)/m.exec(info)?.[1],
+        appendOnly: /^aof_enabled:1/m.test(info),
+      };
+    },
     async close() {
       await deadline(queue.close(), 1_000, 'closing the queue').catch(() => undefined); // away: nothing to say goodbye to
       redis.disconnect();
     },
   };
+}
+
+/** Until Redis has answered. */
+const MANNERS_LOOP_MS = 5_000;
+
+/** Ends the process when its Redis may throw jobs away. Looks once, as soon as Redis answers. */
+export function demandNoEviction(process: Process, { manners }: Pick<QueueDoor, 'manners'>): void {
+  const looking = process.loop('manners of Redis', MANNERS_LOOP_MS, async () => {
+    const { evictionPolicy, appendOnly } = await manners();
+    if (evictionPolicy !== undefined && evictionPolicy !== 'noeviction')
+      process.refuse(
+        `Redis may throw jobs away: set its maxmemory-policy to noeviction (it is ${evictionPolicy})`,
+      );
+    if (!appendOnly) process.log.warn('Redis has no append-only file: every restart of it costs a restaging');
+    void looking.stop();
+    return false;
+  });
 }
 
 /** What Redis answers about its own state, in whatever command. */
@@ -172,12 +200,22 @@ function isOwnFault(error: unknown): boolean {
 }
 
 /** The fields by which a job is judged, in the order of `sighting`. */
-const SIGHTED = ['timestamp', 'finishedOn', 'returnvalue', 'failedReason'] as const;
+const SIGHTED = ['timestamp', 'finishedOn', 'returnvalue', 'failedReason', 'data', 'opts'] as const;
 
-function sighting([timestamp, finishedOn, value, failedReason]: (string | null)[]): Sighting {
-  if (!timestamp) return { state: 'lost' };
+function sighting([timestamp, finishedOn, value, failedReason, data, opts]: (string | null)[]): Sighting {
+  if (!timestamp && !data) return { state: 'lost' };
+  if (!timestamp || !isObject(data) || !isObject(opts)) return { state: 'corrupt' };
   if (!finishedOn) return { state: 'unfinished' };
   return failedReason ? { state: 'failed' } : { state: 'completed', value: parseValue(value) };
+}
+
+function isObject(text: string | null | undefined): boolean {
+  try {
+    const value: unknown = JSON.parse(text ?? '');
+    return typeof value === 'object' && value !== null;
+  } catch {
+    return false;
+  }
 }
 
 /** Redis may hold anything: what is not a value of ours is as good as none. */
