@@ -204,8 +204,7 @@ const SIGHTED = ['timestamp', 'finishedOn', 'returnvalue', 'failedReason', 'data
 
 function sighting([timestamp, finishedOn, value, failedReason, data, opts]: (string | null)[]): Sighting {
   if (!timestamp && !data) return { state: 'lost' };
-  if (!timestamp || !isObject(data) || !isObject(opts)) return { state: 'corrupt' };
-  if (!finishedOn) return { state: 'unfinished' };
+  if (!finishedOn) return { state: timestamp && isObject(data) && isObject(opts) ? 'unfinished' : 'corrupt' };
   return failedReason ? { state: 'failed' } : { state: 'completed', value: parseValue(value) };
 }
 

@@ -18,7 +18,15 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   surfaces: ['src/api.ts', 'src/board.ts'],
   orders: ['src/orders.ts'],
   messages: ['src/outbox.ts', 'src/messages.ts'],
-  doors: ['src/queue.ts', 'src/mailer.ts', 'src/holds.ts', 'src/letters/', 'src/alerts.ts', 'src/hints.ts'],
+  doors: [
+    'src/queue.ts',
+    'src/mailer.ts',
+    'src/holds.ts',
+    'src/letters/',
+    'src/alerts.ts',
+    'src/hints.ts',
+    'src/gate.ts',
+  ],
   ground: [
     'src/config.ts',
     'src/lifecycle.ts',
@@ -28,6 +36,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'src/money.ts',
     'src/health.ts',
     'src/problem.ts',
+    'src/life.ts',
+    'src/ledger.ts',
   ],
 };
 
@@ -38,6 +48,10 @@ const NEIGHBOURS: Readonly<Record<string, string>> = {
   'src/lifecycle.ts → src/config.ts': 'a process begins with its settings',
   'src/database.ts → src/deadline.ts': 'every statement has one',
   'src/health.ts → src/lifecycle.ts': 'the type of whose health it tells: a process',
+  'src/gate.ts → src/queue.ts': 'the type of what a gate pauses: a consumer',
+  'src/ledger.ts → src/database.ts': 'what a process holds of it',
+  'src/ledger.ts → src/deadline.ts': 'a fresh connection has one',
+  'src/ledger.ts → src/lifecycle.ts': 'the type of who holds it: a process',
   'src/problem.ts → src/lifecycle.ts': 'an error is logged without what its driver hung on it',
   'src/problem.ts → src/database.ts': 'an unreachable ledger is 503 and nothing else is',
 };
@@ -58,6 +72,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'src/alerts.ts',
     'src/database.ts',
     'src/holds.ts',
+    'src/ledger.ts',
+    'src/life.ts',
     'src/orders.ts',
     'src/outbox.ts',
     'src/schema.ts',

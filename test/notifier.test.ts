@@ -143,7 +143,9 @@ describe('judge', () => {
     order: { currency: 'EUR', total: '900', createdAt: '2026-01-01T00:00:00Z', items: [] },
     customer: { email: 'ada@example.com', name: 'Ada' },
     letter: null,
-    hold: null,
+    unspent: 0,
+    unspentForSeconds: 0,
+    held: null,
   };
   const letter: NonNullable<StartedMessage['letter']> = {
     id: '0192f0c0-0000-7000-8000-000000000003',
@@ -153,7 +155,7 @@ describe('judge', () => {
     unknownForSeconds: null,
   };
   const at = '2026-01-01 00:00:00+00';
-  const verdictOn = (message: StartedMessage | undefined): Verdict => judge(job, message, ACCOUNT);
+  const verdictOn = (message: StartedMessage | undefined): Verdict => judge(job, message, ACCOUNT, false);
 
   it.each<[string, Partial<StartedMessage>]>([
     ['at first', {}],
@@ -163,9 +165,16 @@ describe('judge', () => {
       'proven not accepted elsewhere',
       { letter: { ...letter, account: 'https://elsewhere.example shop.example' } },
     ],
-    ['after a hold', { hold: { reason: 'rate_limited', until: at, ahead: false } }],
   ])('sends a message %s', (_, part) => {
     expect(verdictOn({ ...sound, ...part }).do).toBe('send');
+  });
+
+  it('sends a message during a hold when it is the probe', () => {
+    expect(judge(job, { ...sound, held: 'rate_limited' }, ACCOUNT, true).do).toBe('send');
+  });
+
+  it('sends a message alone whose last start has had no orderly end', () => {
+    expect(verdictOn({ ...sound, starts: 2 }).do).toBe('send alone');
   });
 
   it.each<[string, StartedMessage | undefined]>([
@@ -191,14 +200,10 @@ describe('judge', () => {
     ],
     [
       'dead during a hold: a dead letter needs no provider',
-      { deadReason: 'poison', hold: { reason: 'rate_limited', until: at, ahead: true } },
+      { deadReason: 'poison', held: 'rate_limited' },
       { do: 'fail', code: 'poison' },
     ],
-    [
-      'during a hold: it waits',
-      { hold: { reason: 'rate_limited', until: at, ahead: true } },
-      { do: 'wait', ms: 0 },
-    ],
+    ['during a hold: it waits', { held: 'rate_limited' }, { do: 'wait', ms: 0 }],
     ['of a type from the future: it waits', { type: 'order.returned' }, { do: 'wait', ms: 60_000 }],
     ['without its order', { order: null, customer: null }, { do: 'die', reason: 'order_missing' }],
     ['without its customer', { customer: null }, { do: 'die', reason: 'customer_missing' }],

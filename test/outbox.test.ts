@@ -379,7 +379,9 @@ describe('a start', () => {
       sentAt: null,
       deadReason: null,
       letter: null,
-      hold: null,
+      held: null,
+      unspent: 0,
+      unspentForSeconds: 0,
       customer: { email: 'ada@example.com', name: 'Ada' },
       order: {
         currency: 'EUR',

@@ -8,7 +8,7 @@ import { type Alert, type AlertPlace, type Condition, compose, createDelivery, t
 import type { Config } from '../src/config.ts';
 import { type Database, isUnavailable } from '../src/database.ts';
 import { serveHealth } from '../src/health.ts';
-import { currentHold, type Hold } from '../src/holds.ts';
+import { currentHold, endIdleHold, type Hold } from '../src/holds.ts';
 import { type Clock, openLedger } from '../src/ledger.ts';
 import { type Log, main, type Process } from '../src/lifecycle.ts';
 import {
@@ -78,6 +78,7 @@ export function createMonitor({ db, queue, config, log, metrics, deliver, clock 
         groups.flatMap(({ fresh }) => fresh),
         asOf,
       );
+    await endIdleHold(db);
     const hold = await currentHold(db);
     const counts = await backlog(db);
     for (const condition of [

@@ -8,15 +8,7 @@ import type { Config } from '../src/config.ts';
 import { coalesce, type Database, isUnavailable } from '../src/database.ts';
 import { createGate, createHands } from '../src/gate.ts';
 import { serveHealth } from '../src/health.ts';
-import {
-  currentHold,
-  endIdleHold,
-  giveProbeBack,
-  type HoldReason,
-  liftHold,
-  openHold,
-  takeProbe,
-} from '../src/holds.ts';
+import { currentHold, giveProbeBack, type HoldReason, liftHold, openHold, takeProbe } from '../src/holds.ts';
 import { type Clock, openLedger } from '../src/ledger.ts';
 import { type Log, main, type Process, plain, rest } from '../src/lifecycle.ts';
 import { type Answer, type Mailer, openMailer } from '../src/mailer.ts';
@@ -116,6 +108,7 @@ export function createNotifier({ db, config, mailer, log, ending, metrics, clock
   const untold = new Set<string>();
 
   async function handle(job: TakenJob): Promise<JobEnd> {
+    if (clock.isWrong()) gate.close('clock', 'the clock is wrong');
     if (gate.closed()) return postponed(0);
     return hands.share(() => (probing ? probeWith(job) : tryJob({ job, probe: false })));
   }
@@ -343,7 +336,6 @@ export function createNotifier({ db, config, mailer, log, ending, metrics, clock
   async function lookAtHold(): Promise<void> {
     const hold = await currentHold(db);
     probing = hold !== undefined && !hold.ahead && !hold.probed;
-    if (probing) await endIdleHold(db);
     if (hold && !probing) return gate.close('hold', hold.reason);
     if (!hold && gate.closedBy('hold')) streak.forget(); // somebody's letter was accepted
     gate.open('hold');
