@@ -399,7 +399,9 @@ describe('a hold', () => {
           reasons: [{ reason, count: 1, messageIds: [] }],
         },
       ]);
-      // Between two pauses it is not over yet.
+      // Between two pauses it is not over yet, while there is something to send.
+      await world.order();
+      await change(sql`update outbox set enqueued_at = now()`);
       await change(sql`update holds set until = now() - interval '5 seconds'`);
       await one.scan();
       expect(heard).toHaveLength(1);
