@@ -502,22 +502,25 @@ export async function settleAttempts(db: Database, settlements: readonly Settlem
 }
 
 /**
- * Whether a letter whose outcome is unknown shares that with another one while none was accepted since: then it is the
- * provider that fails, and not the letter.
+ * How others fare while a letter's outcome is unknown: one was accepted since (`pass`), or none was and another one is in
+ * the same state (`fail`), or there is nobody to compare it with (`none`).
  */
-export async function failsWithOthers(db: Database, letterId: string): Promise<boolean> {
-  const [row] = await run<{ together: boolean }>(
+export async function othersFare(db: Database, letterId: string): Promise<'pass' | 'fail' | 'none'> {
+  const [row] = await run<{ fare: 'pass' | 'fail' | 'none' }>(
     db,
     sql`with l as (select message_id, first_unknown_at as since from notifications where id = ${letterId})
-        select not exists (
-            -- Frozen not long before, so that few rows are looked at.
+        select case
+          -- Frozen not long before, so that few rows are looked at.
+          when exists (
             select from notifications a, l where a.id >= ${firstIdOf(sql`l.since - interval '15 minutes'`)} and a.accepted_at >= l.since
-          ) and exists (
+          ) then 'pass'
+          when exists (
             select from l, outbox o join notifications n on n.message_id = o.id and n.replaced_at is null
             where ${inState(['enqueued'], 'o')} and o.id <> l.message_id and n.answered_at >= n.first_unknown_at
-          ) as together`,
+          ) then 'fail'
+          else 'none' end as fare`,
   );
-  return row?.together ?? false;
+  return row?.fare ?? 'none';
 }
 
 /**

@@ -17,7 +17,6 @@ import {
   deadMessages,
   discardMessage,
   doubleAcceptances,
-  failsWithOthers,
   giveLeaseBack,
   ledgerTime,
   markAlerted,
@@ -25,6 +24,7 @@ import {
   markSent,
   type OpenCall,
   openCalls,
+  othersFare,
   outdatedRuns,
   overdueMessages,
   purgeFinished,
@@ -471,26 +471,26 @@ describe('a letter whose outcome is unknown', () => {
       sql`update outbox set sent_at = now(), enqueued_at = coalesce(enqueued_at, now()), dead_at = null, dead_reason = null, discarded_at = null`,
     );
 
-  it('fails with others while another one fails too, and none is accepted', async () => {
+  it('is compared with others: they fail too while none is accepted, and pass as soon as one is', async () => {
     await quiet();
     const one = await failing();
-    expect(await failsWithOthers(db, one.call.letterId)).toBe(false); // it is the only one
+    expect(await othersFare(db, one.call.letterId)).toBe('none');
     const underWay = await inState('enqueued');
-    expect(await failsWithOthers(db, one.call.letterId)).toBe(false); // the other one has no answer yet
+    expect(await othersFare(db, one.call.letterId)).toBe('none'); // the other one has no answer yet
     const other = await failing();
-    expect(await failsWithOthers(db, one.call.letterId)).toBe(true);
+    expect(await othersFare(db, one.call.letterId)).toBe('fail');
     await accept(underWay);
-    expect(await failsWithOthers(db, one.call.letterId)).toBe(false);
-    expect(await failsWithOthers(db, other.call.letterId)).toBe(false);
+    expect(await othersFare(db, one.call.letterId)).toBe('pass');
+    expect(await othersFare(db, other.call.letterId)).toBe('pass');
   });
 
-  it('fails alone when the other one is dead or was refused', async () => {
+  it('has nobody to be compared with when the other one is dead or was refused', async () => {
     await quiet();
     const one = await failing();
     await die(await failing());
     const refused = await inState('enqueued');
     await settleAttempts(db, [settlement(refused, { call: refused.call, answer: 'x', notAccepted: true })]);
-    expect(await failsWithOthers(db, one.call.letterId)).toBe(false);
+    expect(await othersFare(db, one.call.letterId)).toBe('none');
   });
 });
 

@@ -16,10 +16,10 @@ import { findMessageType } from '../src/messages.ts';
 import {
   type Acceptance,
   countLoneStart,
-  failsWithOthers,
   markSent,
   type OpenCall,
   openCalls,
+  othersFare,
   type Settlement,
   type StartedMessage,
   type StartingMessage,
@@ -80,6 +80,8 @@ interface Try {
   readonly probe: boolean;
   /** What the provider answered, as soon as it has. */
   answered?: Answer['kind'];
+  /** Whether that has made the hold grow. */
+  held?: true;
 }
 
 export function createNotifier({ db, config, mailer, log, ending, metrics, clock }: NotifierParts): Notifier {
@@ -124,12 +126,12 @@ export function createNotifier({ db, config, mailer, log, ending, metrics, clock
       return await tryJob(one);
     } finally {
       // Whatever goes wrong here, the probe's own time limit mends it.
-      await endProbe(one.answered).catch((error: unknown) => log.debug({ error: plain(error) }, 'not ended'));
+      await endProbe(one).catch((error: unknown) => log.debug({ error: plain(error) }, 'not ended'));
     }
   }
 
-  async function endProbe(answered: Answer['kind'] | undefined): Promise<void> {
-    if (answered === 'held' || answered === 'unknown') return; // the hold has grown
+  async function endProbe({ answered, held }: Try): Promise<void> {
+    if (held) return;
     // Somebody who answers is there again; but only an acceptance says that key and quota are in order.
     const hold = await currentHold(db);
     const over = answered === 'accepted' || (answered && hold?.reason === 'provider_unreachable');
@@ -248,9 +250,9 @@ export function createNotifier({ db, config, mailer, log, ending, metrics, clock
     const doubtful = { ...said, notAccepted: false };
     switch (answer.kind) {
       case 'unknown':
-        if (one.probe || isOutage || (job.lastAttempt && (await failsWithOthers(db, call.letterId))))
+        if (isOutage || (await isShared(one, call)))
           return unspent(one, message, call, doubtful, { reason: 'provider_unreachable', seconds: null });
-        if (gate.closedBy('hold')) return unspent(one, message, call, doubtful, null); // opened by another's answer meanwhile
+        if (!one.probe && gate.closedBy('hold')) return unspent(one, message, call, doubtful, null); // since another's answer
         return giveUp(job, call, doubtful, job.lastAttempt ? 'attempts_exhausted' : null);
       case 'in_flight':
         return unspent(one, message, call, doubtful, null);
@@ -266,18 +268,27 @@ export function createNotifier({ db, config, mailer, log, ending, metrics, clock
     }
   }
 
+  /** Whether others fail too: asked where it matters, of a probe and of a last attempt. */
+  async function isShared({ job, probe }: Try, call: OpenCall): Promise<boolean> {
+    if (!probe && !job.lastAttempt) return false;
+    const fare = await othersFare(db, call.letterId);
+    return fare === 'fail' || (probe && fare === 'none');
+  }
+
   /**
    * An answer that is not the message's fault spends no attempt. But one that has gone round like this for long, while
    * nothing held the others, has its own problem, and pays.
    */
   async function unspent(
-    { job, probe }: Try,
+    one: Try,
     message: Sendable,
     call: OpenCall,
     said: Said,
     hold: { readonly reason: HoldReason; readonly seconds: number | null } | null,
   ): Promise<JobEnd> {
+    const { job, probe } = one;
     if (hold) {
+      one.held = true;
       gate.close('hold', hold.reason);
       await openHold(db, hold.reason, hold.seconds);
     }
