@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { type SQL, sql } from 'drizzle-orm';
 import type { Config } from './config.ts';
 import { array, connect, type Database, openDatabase, recordset, run } from './database.ts';
-import { deadline } from './deadline.ts';
+import { DeadlineError, deadline } from './deadline.ts';
 import {
   type Broken,
   type ClockReading,
@@ -95,7 +95,8 @@ interface Patient {
   /** Whether a way through a table has gone on for long enough. */
   readonly enough: (looked: number) => boolean;
   readonly db: Database;
-  readonly queue: QueueDoor;
+  /** Opened once Redis has answered, and not before: it would go on trying to connect. */
+  readonly queue: () => Promise<QueueDoor>;
   readonly redis: () => Promise<RedisInspection>;
   readonly redisState: () => ReturnType<RedisInspection['state']>;
   readonly postgresClock: () => Promise<ClockReading>;
@@ -152,7 +153,8 @@ const CHECKS: readonly Check[] = [
   {
     name: 'Redis mark',
     needs: ['Postgres', 'Redis'],
-    look: async ({ db, queue }) => judgeMark((await readEpoch(db, QUEUE)) ?? null, await queue.readEpoch()),
+    look: async ({ db, queue }) =>
+      judgeMark((await readEpoch(db, QUEUE)) ?? null, await (await queue()).readEpoch()),
   },
   { name: 'relay', needs: ['Postgres'], look: async (p) => judgeLease('relay', await p.relayLeads()) },
   { name: 'notifiers', needs: ['Redis'], look: async (p) => judgeConsumers(await p.redisState()) },
@@ -203,12 +205,16 @@ export async function examine(options: CheckupOptions): Promise<Finding[]> {
 function admit({ config, log, all, onClose }: CheckupOptions): Patient {
   const { db, close } = openDatabase(config.databaseUrl, 'doctor', 1);
   onClose('database', close);
-  const queue = openQueue(config, log);
-  onClose('queue', queue.close);
   // Both stores are knocked at together: two that are away are waited for once.
   const inspection = inspectRedis(config);
   inspection.then(({ close }) => onClose('Redis', close)).catch(() => undefined); // the check of Redis tells of it
   const redis = () => inspection;
+  const queue = once(async () => {
+    await redis();
+    const door = openQueue(config, log);
+    onClose('queue', door.close);
+    return door;
+  });
   const scanEnd = performance.now() + SCAN_TIME_MS;
   const enough = (looked: number) => !all && (looked >= MOST || performance.now() > scanEnd);
   return {
@@ -244,9 +250,11 @@ async function make(check: Check, patient: Patient, away: Set<Store>, ms: number
     const looking = Promise.resolve(check.look(patient));
     return await (Number.isFinite(ms) ? deadline(looking, ms, check.name) : looking);
   } catch (error) {
-    if (!check.opens) return notLookedAt(inWords(error));
-    away.add(check.opens);
-    return fault(inWords(error));
+    if (check.opens) away.add(check.opens);
+    // A live server ends a statement itself: this store has gone since it was opened. Of two it may be either.
+    const [only, ...others] = check.needs;
+    if (only && others.length === 0 && error instanceof DeadlineError) away.add(only);
+    return check.opens ? fault(inWords(error)) : notLookedAt(inWords(error));
   }
 }
 
@@ -405,7 +413,12 @@ async function oldestMessage(p: Patient): Promise<OldestMessage | undefined> {
   const oldest = await longestWaiting(p.db);
   if (!oldest) return undefined;
   // Redis is asked in passing: where it is away the ledger's part of the answer stands.
-  const [sighting] = oldest.enqueued ? await p.queue.look([oldest]).catch(() => []) : [];
+  const [sighting] = oldest.enqueued
+    ? await p
+        .queue()
+        .then((queue) => queue.look([oldest]))
+        .catch(() => [])
+    : [];
   const hold = await p.hold();
   return {
     ...oldest,
@@ -461,7 +474,8 @@ const SWEEP_SECONDS = 30;
 const FAILED_PAGES = 10;
 
 /** Messages enqueued so long ago that the sweep must have looked for their jobs. */
-async function jobFacts({ db, queue, config, all }: Patient): Promise<JobFacts> {
+async function jobFacts({ db, queue: open, config, all }: Patient): Promise<JobFacts> {
+  const queue = await open();
   const found = { lost: [] as string[], ended: [] as string[] };
   let looked = 0;
   let after: Position | undefined;
@@ -509,7 +523,9 @@ async function unmovedSince(db: Database, messages: readonly Positioned[]): Prom
 const some = (ids: readonly string[]): Broken => ({ count: ids.length, ids: ids.slice(0, 3) });
 
 async function failedSetFacts(p: Patient): Promise<FailedSetFacts> {
-  const [shown, strangers] = [await deadNotShown(p), await failedStrangers(p)];
+  const queue = await p.queue();
+  const shown = await deadNotShown(p, queue);
+  const strangers = await failedStrangers(p, queue);
   return { ...strangers, ...shown, complete: shown.complete && strangers.complete };
 }
 
@@ -517,12 +533,10 @@ async function failedSetFacts(p: Patient): Promise<FailedSetFacts> {
 const freshSeconds = ({ reconcileIntervalMs, monitorIntervalMs }: Config): number =>
   5 + Math.max(reconcileIntervalMs, monitorIntervalMs) / 1_000;
 
-async function deadNotShown({
-  db,
-  queue,
-  config,
-  all,
-}: Patient): Promise<{ missing: number; complete: boolean }> {
+async function deadNotShown(
+  { db, config, all }: Patient,
+  queue: QueueDoor,
+): Promise<{ missing: number; complete: boolean }> {
   let missing = 0;
   let after: Position = { at: '-infinity', id: '00000000-0000-0000-0000-000000000000' };
   for (let pages = 0; all || pages < FAILED_PAGES; pages += 1) {
@@ -545,7 +559,7 @@ async function deadNotShown({
 
 type Strangers = Omit<FailedSetFacts, 'missing'>;
 
-async function failedStrangers({ db, queue, config, all }: Patient): Promise<Strangers> {
+async function failedStrangers({ db, config, all }: Patient, queue: QueueDoor): Promise<Strangers> {
   const sum = { outdated: 0, alive: 0, foreign: 0 };
   for (let pages = 0; all || pages < FAILED_PAGES; pages += 1) {
     const page = await queue.failedRuns(pages * PAGE, PAGE);
