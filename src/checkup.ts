@@ -305,10 +305,23 @@ async function sessionFacts(databaseUrl: string): Promise<SessionFacts> {
       () => false,
     );
     await naps;
-    return { prepared, sameBackend: backends.size === 1, heard: prepared && (await isHeard(ours)) };
+    const heard = prepared && (await isHeard(ours));
+    return {
+      prepared,
+      sameBackend: backends.size === 1,
+      heard,
+      limited: prepared && (await isLimited(ours)),
+    };
   } finally {
     await Promise.all([ours, others].map((client) => client.end({ timeout: 1 })));
   }
+}
+
+async function isLimited(client: ReturnType<typeof connect>): Promise<boolean> {
+  const asked = client<
+    { limited: boolean }[]
+  >`select current_setting('statement_timeout') <> '0' and current_setting('lock_timeout') <> '0' as limited`;
+  return one(await deadline(asked, HEARING_MS, 'a question')).limited;
 }
 
 /** Whether what one connection notifies comes to another that listens. Nobody else listens to this channel. */

@@ -98,6 +98,7 @@ const TROUBLES: readonly (readonly [RegExp, string])[] = [
   ],
   [/^(28|WRONGPASS|NOAUTH)/, 'it refuses the user or the password. Look at the URL.'],
   [/^3D000$/, 'there is no database of that name. Look at the URL.'],
+  [/^08P01$/, 'it refuses what we ask for at the start. Is it a pooler that drops statement_timeout?'],
   [/^53300$/, 'it has no connection left. Find out who holds them, or raise max_connections.'],
   [/^(57P03|LOADING)$/, 'it is starting up or shutting down. Look again in a minute.'],
   [/^57014$/, 'the statement took longer than 5 s and was ended. Is Postgres overloaded?'],
@@ -156,15 +157,21 @@ export interface SessionFacts {
   readonly sameBackend: boolean;
   /** Whether what was notified on one connection was heard on another. */
   readonly heard: boolean;
+  /** Whether the limits of time that we ask for are in force. */
+  readonly limited: boolean;
 }
 
 const POOLER =
   'DATABASE_URL seems to lead to a pooler in transaction mode: go to Postgres itself, or pool by session';
 
-export function judgeSession({ prepared, sameBackend, heard }: SessionFacts): Verdict {
+export function judgeSession({ prepared, sameBackend, heard, limited }: SessionFacts): Verdict {
   if (!prepared) return fault(`prepared statements fail. ${POOLER}`);
   if (!sameBackend) return fault(`one connection meets several server processes. ${POOLER}`);
   if (!heard) return fault(`what is notified is not heard: the relay is never woken. ${POOLER}`);
+  if (!limited)
+    return warn(
+      'statement_timeout is not in force: a pooler drops it, and what we have given up goes on in Postgres. Go to Postgres itself',
+    );
   return ok('prepared statements and notifications work');
 }
 

@@ -83,20 +83,32 @@ const VERDICTS: readonly (readonly [string, Verdict, Verdict['status'], RegExp])
   ['Postgres 12', judgePostgres({ version: '12.9', number: 120_009, readOnly: false }), 'warn', /upgrade/],
   ['a replica', judgePostgres({ version: '15.8', number: 150_008, readOnly: true }), 'fault', /no writes/],
 
-  ['sessions', judgeSession({ prepared: true, sameBackend: true, heard: true }), 'ok', /work/],
+  ['sessions', judgeSession({ prepared: true, sameBackend: true, heard: true, limited: true }), 'ok', /work/],
   [
     'lost statements',
-    judgeSession({ prepared: false, sameBackend: true, heard: false }),
+    judgeSession({ prepared: false, sameBackend: true, heard: false, limited: true }),
     'fault',
     /^prepared/,
   ],
   [
     'a pooler',
-    judgeSession({ prepared: true, sameBackend: false, heard: true }),
+    judgeSession({ prepared: true, sameBackend: false, heard: true, limited: true }),
     'fault',
     /transaction mode/,
   ],
-  ['silence', judgeSession({ prepared: true, sameBackend: true, heard: false }), 'fault', /is not heard/],
+  [
+    'silence',
+    judgeSession({ prepared: true, sameBackend: true, heard: false, limited: true }),
+    'fault',
+    /is not heard/,
+  ],
+
+  [
+    'no limit of time',
+    judgeSession({ prepared: true, sameBackend: true, heard: true, limited: false }),
+    'warn',
+    /^statement_timeout is not in force/,
+  ],
 
   ['Redis 6.2', judgeRedis(redis({ version: '6.2.0' })), 'ok', /^6.2.0/],
   ['Redis 6.0', judgeRedis(redis({ version: '6.0.16' })), 'fault', /needs 6.2/],
@@ -266,6 +278,7 @@ describe('an error', () => {
     [coded('CONNECT_TIMEOUT'), /no answer in time/],
     [coded('28P01'), /user or the password/],
     [coded('3D000'), /no database of that name/],
+    [coded('08P01'), /pooler/],
     [coded('53300'), /no connection left/],
     [coded('57014'), /longer than 5 s/],
     [coded('42P01'), /not those of this release/],
