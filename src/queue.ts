@@ -344,3 +344,84 @@ async function finish(job: Job<JobData>, token: string | undefined, end: JobEnd)
       throw new DelayedError();
   }
 }
+
+/** What Redis says of itself. */
+export interface RedisState {
+  readonly version: string;
+  readonly policy: string;
+  /** Whether it writes its append-only file. */
+  readonly appendOnly: boolean;
+  readonly replica: boolean;
+  readonly cluster: boolean;
+  /** In bytes; a limit of 0 is none. */
+  readonly memory: { readonly used: number; readonly limit: number };
+  /** Connections that wait for this queue's jobs; null where Redis does not tell. */
+  readonly consumers: number | null;
+}
+
+/** A look at Redis that changes nothing. */
+export interface RedisInspection {
+  state(): Promise<RedisState>;
+  /** Its own clock, in milliseconds since 1970. */
+  time(): Promise<number>;
+  close(): void;
+}
+
+/** Connects once, and does not try again. @throws what the system or Redis says of it, or a `DeadlineError`. */
+export async function inspectRedis(config: Pick<Config, 'redisUrl'>): Promise<RedisInspection> {
+  const redis = new Redis(config.redisUrl, {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+  });
+  let cause: unknown;
+  redis.on('error', (error) => {
+    cause = error; // `connect` itself says no more than that the connection is closed
+  });
+  const bounded = <T>(promise: Promise<T>) => deadline(promise, REDIS_DEADLINE_MS, 'a call to Redis');
+  try {
+    await bounded(redis.connect());
+  } catch (error) {
+    redis.disconnect();
+    throw cause ?? error;
+  }
+  return {
+    async state() {
+      const info = parseInfo(await bounded(redis.info()));
+      return { ...stateOf(info), consumers: await bounded(countConsumers(redis)) };
+    },
+    async time() {
+      const [seconds, micros] = await bounded(redis.time());
+      return Number(seconds) * 1_000 + Number(micros) / 1_000;
+    },
+    close: () => redis.disconnect(),
+  };
+}
+
+const parseInfo = (text: string): ReadonlyMap<string, string> =>
+  new Map(Array.from(text.matchAll(/^(\w+):(.*?)\r?$/gm), ([, name = '', value = '']) => [name, value]));
+
+/** All of it stands in INFO: a hosted Redis often forbids CONFIG. */
+function stateOf(info: ReadonlyMap<string, string>): Omit<RedisState, 'consumers'> {
+  return {
+    version: info.get('redis_version') ?? '',
+    policy: info.get('maxmemory_policy') ?? '',
+    appendOnly: info.get('aof_enabled') === '1',
+    replica: info.get('role') !== 'master',
+    cluster: info.get('cluster_enabled') === '1',
+    memory: { used: Number(info.get('used_memory') ?? 0), limit: Number(info.get('maxmemory') ?? 0) },
+  };
+}
+
+/** BullMQ names the connection on which a worker waits after its queue. A Redis may serve others in its other databases. */
+async function countConsumers(redis: Redis): Promise<number | null> {
+  const name = `name=${PREFIX}:${Buffer.from(QUEUE).toString('base64')} `;
+  const database = ` db=${redis.options.db ?? 0} `;
+  try {
+    const clients = String(await redis.client('LIST')).split('\n');
+    return clients.filter((client) => client.includes(name) && client.includes(database)).length;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ReplyError') return null; // a hosted Redis may forbid the question
+    throw error;
+  }
+}

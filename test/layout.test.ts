@@ -11,11 +11,12 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'src/web.ts',
     'src/release.ts',
     'src/dead-letters.ts',
+    'src/doctor.ts',
     'workers/relay.ts',
     'workers/notifier.ts',
     'workers/monitor.ts',
   ],
-  surfaces: ['src/api.ts', 'src/board.ts'],
+  surfaces: ['src/api.ts', 'src/board.ts', 'src/checkup.ts', 'src/findings.ts'],
   orders: ['src/orders.ts'],
   messages: ['src/outbox.ts', 'src/messages.ts'],
   doors: [
@@ -43,6 +44,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 
 /** The only imports between neighbours of a layer, each for a reason. */
 const NEIGHBOURS: Readonly<Record<string, string>> = {
+  'src/checkup.ts → src/findings.ts': 'what it has seen is judged apart, without any store',
   'src/mailer.ts → src/holds.ts': 'the type of what an answer may ask for: a hold',
   'src/mailer.ts → src/letters/': 'the type of what is sent: a letter',
   'src/lifecycle.ts → src/config.ts': 'a process begins with its settings',
@@ -66,10 +68,11 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   'drizzle-orm/postgres-js/migrator': ['src/release.ts'],
   '@bull-board/api': ['src/board.ts'],
   '@bull-board/fastify': ['src/board.ts'],
-  commander: ['src/dead-letters.ts'],
-  pino: ['src/dead-letters.ts', 'src/lifecycle.ts'],
+  commander: ['src/dead-letters.ts', 'src/doctor.ts'],
+  pino: ['src/dead-letters.ts', 'src/doctor.ts', 'src/lifecycle.ts'],
   'drizzle-orm': [
     'src/alerts.ts',
+    'src/checkup.ts',
     'src/database.ts',
     'src/holds.ts',
     'src/ledger.ts',
