@@ -27,7 +27,7 @@ export interface Finding {
   readonly key: string | null;
   readonly orderId: string | null;
   readonly messageId: string | null;
-  /** When the order was placed, where that is known. */
+  /** When it happened: the letter that is one too many, else the order's placing; null where neither is known. */
   readonly at: number | null;
 }
 
@@ -41,13 +41,10 @@ export interface Evidence {
 
 export function judge(evidence: Evidence): Finding[] {
   const placed = new Map(evidence.history.map((order) => [order.key, order]));
-  const finding = (
-    breach: Breach,
-    what: string,
-    about: { key?: string | null; orderId?: string | null; messageId?: string | null },
-  ): Finding => ({
+  const finding: MakeFinding = (breach, what, about) => ({
     ...{ breach, what, key: about.key ?? null, orderId: about.orderId ?? null },
-    ...{ messageId: about.messageId ?? null, at: placed.get(about.key ?? '')?.placedAt ?? null },
+    messageId: about.messageId ?? null,
+    at: about.acceptedAt ?? placed.get(about.key ?? '')?.placedAt ?? null,
   });
   return [
     ...lost(evidence, finding),
@@ -59,11 +56,14 @@ export function judge(evidence: Evidence): Finding[] {
   ];
 }
 
-type MakeFinding = (
-  breach: Breach,
-  what: string,
-  about: { key?: string | null; orderId?: string | null; messageId?: string | null },
-) => Finding;
+interface Subject {
+  readonly key?: string | null;
+  readonly orderId?: string | null;
+  readonly messageId?: string | null;
+  readonly acceptedAt?: number;
+}
+
+type MakeFinding = (breach: Breach, what: string, about: Subject) => Finding;
 
 function lost({ history, letters, rows, discarded }: Evidence, finding: MakeFinding): Finding[] {
   const written = new Set(letters.map(({ key, orderId }) => `${key} ${orderId}`));
@@ -87,10 +87,10 @@ function duplicated({ letters }: Evidence, finding: MakeFinding): Finding[] {
   const seen = new Set<string>();
   return repeated.flat().flatMap((group) => {
     const ids = group.map(({ id }) => id).join(', ');
-    const [first] = group;
-    if (group.length < 2 || !first || seen.has(ids)) return [];
+    const [, second] = group;
+    if (!second || seen.has(ids)) return [];
     seen.add(ids);
-    return [finding('duplicated', `${group.length} letters: ${ids}`, first)];
+    return [finding('duplicated', `${group.length} letters: ${ids}`, second)];
   });
 }
 

@@ -171,19 +171,24 @@ function exitLines({ exits }: Report): string[] {
   ];
 }
 
+/** The terminal shows so many; all of them stand in the report. */
+const SHOWN = 20;
+
 function wrong({ findings, unexplainedExits, drained: { mirror } }: Report): string[] {
   const lines = [
     ...findings.map(
       ({ breach, what, key, orderId, messageId, after }) =>
-        `✗ ${breach}: ${what} (key ${key}, order ${orderId}, message ${messageId}; last fault before: ${after})`,
+        `✗ ${breach}: ${what} (key ${key}, order ${orderId}, message ${messageId}; the fault before: ${after})`,
     ),
     ...unexplainedExits.map(
-      ({ name, pid, cause, after }) => `✗ ${name} (pid ${pid}): ${cause}; last fault before: ${after}`,
+      ({ name, pid, cause, after }) => `✗ ${name} (pid ${pid}): ${cause} (the fault before: ${after})`,
     ),
     ...mirror.missing.map((id) => `✗ the failed set lacks the dead letter ${id}`),
     ...mirror.surplus.map((id) => `✗ the failed set shows ${id}, which is not dead`),
   ];
-  return lines.length === 0 ? [] : ['', ...lines];
+  const hidden = lines.length - SHOWN;
+  if (lines.length === 0) return [];
+  return ['', ...lines.slice(0, SHOWN), ...(hidden > 0 ? [`✗ and ${hidden} more, in report.json`] : [])];
 }
 
 /** The rule of three: with none in N, the true rate is below 3/N, with 95 % confidence. */
