@@ -118,7 +118,7 @@ export async function openInstallation({
 }
 
 /** Polls every process's /readyz; throws when the formation ends or the signal is given before all are ready. */
-async function allReady(formation: RunningFormation, signal: AbortSignal): Promise<void> {
+export async function allReady(formation: RunningFormation, signal: AbortSignal): Promise<void> {
   let ended = false;
   void formation.ended.then(() => {
     ended = true;
@@ -155,7 +155,7 @@ async function openMailbox(): Promise<Mailbox> {
 }
 
 /** The first base of which every type's port is free: the wished one, or one of a few hundred above it. */
-async function freeBase(wished: number, types: number): Promise<number> {
+export async function freeBase(wished: number, types: number): Promise<number> {
   for (let base = wished; base + 100 * types < 65_536; base += 10) {
     const free = await Promise.all(Array.from({ length: types }, (_, n) => isFree(base + 100 * n)));
     if (free.every(Boolean)) return base;

@@ -51,6 +51,8 @@ export interface LocalPostgres {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
+  /** Where its data lies: the directory asked for, or one below /var/tmp. */
+  readonly directory: string;
   /** Ends it gracefully (a fast shutdown), after 8 s by force; repeating is harmless. */
   stop(): Promise<void>;
   /** SIGKILL for the server and its backends; resolves when all are gone. */
@@ -68,10 +70,11 @@ export async function startPostgres(
 ): Promise<LocalPostgres> {
   const place = await prepareDirectory(directory);
   let password = '';
+  let home: Home = { directory: place, account: undefined };
   const url = (port: number, database = DATABASE) =>
     `postgres://${USER}:${password}@127.0.0.1:${port}/${database}`;
   const { port, pid, stop, kill } = await exclusively(place, async () => {
-    const home = await findHome(place);
+    home = await findHome(place);
     const cluster = await openCluster(home);
     password = cluster.password;
     await stopStale(join(cluster.data, 'postmaster.pid'), cluster.data, 'SIGINT');
@@ -84,7 +87,7 @@ export async function startPostgres(
       probe: (port) => ensureDatabase(url(port, 'postgres')),
     });
   });
-  return { url: url(port), port, pid, stop, kill };
+  return { url: url(port), port, pid, directory: home.directory, stop, kill };
 }
 
 interface Cluster {

@@ -24,6 +24,16 @@ export interface FormationOptions {
   readonly cwd: string;
   /** Receives each line without its line end; the name is like `web.1`, or `runner` for the runner's own words. */
   readonly print: (processName: string, line: string) => void;
+  /** How long to wait before the next start of a process that ended unexpectedly `earlier` times before: 1 s … 30 s unless told. */
+  readonly restartPauseMs?: (earlier: number) => number;
+  /** Told of every end, also of those that are restarted and of those that were asked for. */
+  readonly onEnd?: (processName: string, pid: number, end: End) => void;
+}
+
+/** An exit code, or the signal that ended the process. */
+export interface End {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
 }
 
 export interface RunningFormation {
@@ -110,7 +120,7 @@ export async function startFormation(options: FormationOptions): Promise<Running
   };
 }
 
-/** How long to wait before the next start of a process that ended unexpectedly `earlier` times before: 1 s … 30 s. */
+/** The usual pause before the next start of a process that ended unexpectedly `earlier` times before. */
 export function restartPauseMs(earlier: number): number {
   return Math.min(1000 * 2 ** earlier, 30_000);
 }
@@ -148,11 +158,6 @@ interface Run {
   readonly stopping: AbortController;
   exitCode: number;
   deadline?: NodeJS.Timeout;
-}
-
-interface End {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
 }
 
 /** EX_CONFIG of sysexits.h: the environment is at fault, and starting again would not mend it. */
@@ -203,8 +208,8 @@ async function keepRunning(run: Run, planned: Planned): Promise<void> {
     if (signal.aborted || end.code === FAULTY_ENVIRONMENT) return recordLastEnd(run, planned, end);
     if (end.code !== 0) run.exitCode ||= 1;
     if (performance.now() - startedAt >= LONG_LIFE_MS) restarts = 0;
-    const pauseMs = restartPauseMs(restarts);
-    const { print } = run.options;
+    const { print, restartPauseMs: pauseOf = restartPauseMs } = run.options;
+    const pauseMs = pauseOf(restarts);
     print('runner', `${planned.name} ended with ${described(end)}, restarting in ${pauseMs / 1000} s`);
     await pause(pauseMs, signal);
   }
@@ -219,7 +224,7 @@ function recordLastEnd(run: Run, planned: Planned, end: End): void {
 }
 
 async function runOnce(run: Run, planned: Planned): Promise<End> {
-  const { print } = run.options;
+  const { print, onEnd } = run.options;
   const child = spawnDetached(run.options, planned);
   run.children.set(planned.name, child);
   const flushes = [child.stdout, child.stderr].map((stream) =>
@@ -228,6 +233,7 @@ async function runOnce(run: Run, planned: Planned): Promise<End> {
   const end = await endOf(child, (error) => print('runner', `${planned.name}: ${error.message}`));
   for (const flush of flushes) flush();
   run.children.delete(planned.name);
+  if (child.pid !== undefined) onEnd?.(planned.name, child.pid, end);
   return end;
 }
 

@@ -41,19 +41,20 @@ export interface LocalRedis {
 
 /**
  * Starts a Redis that keeps its data (append-only file) in `directory`; the private copy, when one is needed, is kept
- * beside it as `redis-binaries`. `settings` are further arguments of redis-server, such as `['--maxmemory', '2mb']`.
+ * beside it as `redis-binaries`, or in the folder `binaries`. `settings` are further arguments of redis-server, such as
+ * `['--maxmemory', '2mb']`; a `password` is for one that is started again for clients who know it.
  * Throws when no server can be had, when another process holds the directory, or when it does not answer within 30 s.
  */
 export async function startRedis(
   directory: string,
-  options: { port?: number; settings?: readonly string[] } = {},
+  options: { port?: number; settings?: readonly string[]; password?: string; binaries?: string } = {},
 ): Promise<LocalRedis> {
   const place = await prepareDirectory(directory);
-  const password = randomBytes(24).toString('hex');
+  const password = options.password ?? randomBytes(24).toString('hex');
   const url = (port: number) => `redis://:${password}@127.0.0.1:${port}`;
   const { port, pid, stop, kill } = await exclusively(place, async () => {
     await stopStale(pidFile(place), configFile(place), 'SIGTERM');
-    const program = await findProgram(join(dirname(place), 'redis-binaries'));
+    const program = await findProgram(options.binaries ?? join(dirname(place), 'redis-binaries'));
     return launch({
       name: 'Redis',
       log: join(place, 'redis.log'),

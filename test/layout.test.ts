@@ -159,10 +159,18 @@ describe('the layers', () => {
   });
 
   it('lend the local installation their settings and the shape of an order, and nothing else', () => {
-    const lent = filesIn('local').flatMap(importsOf);
-    const ours = lent.filter((name) => SYSTEM.includes(name) || name.startsWith('test/'));
-    expect([...new Set(ours)].toSorted()).toEqual(['src/config.ts', 'src/orders.ts']);
+    const others = filesIn('local').filter((file) => !file.startsWith('local/prove/'));
+    expect(lentTo(others)).toEqual(['src/config.ts', 'src/orders.ts']);
   });
+
+  it('lend the proof the ledger: what a person may do there, and what can be seen', () => {
+    expect(lentTo(filesIn('local/prove'))).toEqual(['src/database.ts', 'src/outbox.ts']);
+  });
+
+  function lentTo(files: readonly string[]): string[] {
+    const ours = files.flatMap(importsOf).filter((name) => SYSTEM.includes(name) || name.startsWith('test/'));
+    return [...new Set(ours)].toSorted();
+  }
 });
 
 describe('no file', () => {

@@ -1,0 +1,121 @@
+/**
+ * After the faults: waits until the ledger has nothing unfinished, and acts on dead letters as a person would, who looks
+ * at the provider's own record before saying anything about an unknown outcome.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Database } from '../../src/database.ts';
+import { backlog, type DeadLetter, deadLetters, discardMessage, retryMessage } from '../../src/outbox.ts';
+import type { Transport } from './evidence.ts';
+
+const OPERATOR = 'prove';
+const LOOK_MS = 250;
+/** How long the failed set may take to become the mirror of the ledger's dead letters, once nothing else is on its way. */
+const MIRROR_MS = 20_000;
+/** When all is finished, what might still send a letter twice gets the time to do so. */
+const QUIET_MS = 3_000;
+const PAGE = 500;
+
+export interface Drained {
+  /** Whether nothing unfinished was left in time. */
+  readonly ended: boolean;
+  readonly ms: number;
+  /** Dead letters that were retried, by reason. */
+  readonly retried: Readonly<Record<string, number>>;
+  /** Letters of unknown outcome, given up because nothing else can be done with them in this release: their messages. */
+  readonly discarded: readonly string[];
+  /** Job ids that the failed set lacked, and those that it had too much, when it ought to have been a mirror. */
+  readonly mirror: {
+    readonly looked: number;
+    readonly missing: readonly string[];
+    readonly surplus: readonly string[];
+  };
+}
+
+export async function drain(
+  { db, transport }: { db: Database; transport: Transport },
+  seconds: number,
+  signal: AbortSignal,
+): Promise<Drained> {
+  const began = performance.now();
+  const retried: Record<string, number> = {};
+  const discarded: string[] = [];
+  const mirror = { looked: 0, missing: new Set<string>(), surplus: new Set<string>() };
+  const inTime = () => performance.now() - began < seconds * 1_000;
+
+  while (inTime() && !(await isQuiet())) {
+    signal.throwIfAborted();
+    const { staged, enqueued, dead } = await backlog(db);
+    if (staged + enqueued === 0 && dead > 0) {
+      await lookAtMirror();
+      await actOnDead();
+    }
+    await delay(LOOK_MS);
+  }
+
+  async function isQuiet(): Promise<boolean> {
+    const before = await finished();
+    if (!before) return false;
+    await delay(QUIET_MS, undefined, { signal });
+    return finished();
+  }
+
+  async function finished(): Promise<boolean> {
+    const { staged, enqueued, dead } = await backlog(db);
+    return staged + enqueued + dead === 0 && (await transport.waiting()) === 0;
+  }
+
+  /** The failed set shows exactly the dead letters, before anybody moves them. */
+  async function lookAtMirror(): Promise<void> {
+    const until = performance.now() + MIRROR_MS;
+    for (;;) {
+      const wanted = new Set(
+        (await allDead()).filter(({ reason }) => reason !== 'not_enqueueable').map(jobOf),
+      );
+      const failed = new Set(await transport.failed());
+      const missing = [...wanted].filter((id) => !failed.has(id));
+      const surplus = [...failed].filter((id) => !wanted.has(id));
+      if (missing.length + surplus.length === 0 || performance.now() > until) {
+        mirror.looked += wanted.size;
+        for (const id of missing) mirror.missing.add(id);
+        for (const id of surplus) mirror.surplus.add(id);
+        return;
+      }
+      signal.throwIfAborted();
+      await delay(LOOK_MS);
+    }
+  }
+
+  async function actOnDead(): Promise<void> {
+    for (const letter of await allDead()) {
+      if (letter.reason === 'outcome_unknown') {
+        const note = 'outcome unknown: this release knows no other way out';
+        if ((await discardMessage(db, { id: letter.id, operator: OPERATOR, note })) === 'done')
+          discarded.push(letter.id);
+      } else if (
+        (await retryMessage(db, { id: letter.id, run: letter.run, operator: OPERATOR })) === 'done'
+      ) {
+        retried[letter.reason] = (retried[letter.reason] ?? 0) + 1;
+      }
+    }
+  }
+
+  async function allDead(): Promise<DeadLetter[]> {
+    const all: DeadLetter[] = [];
+    for (;;) {
+      const last = all.at(-1);
+      const page = await deadLetters(db, { limit: PAGE, ...(last ? { after: last } : {}) });
+      all.push(...page);
+      if (page.length < PAGE) return all;
+    }
+  }
+
+  return {
+    ended: await finished(),
+    ms: performance.now() - began,
+    retried,
+    discarded,
+    mirror: { looked: mirror.looked, missing: [...mirror.missing], surplus: [...mirror.surplus] },
+  };
+}
+
+const jobOf = ({ id, run }: { id: string; run: number }) => `${id}-${run}`;
