@@ -437,7 +437,7 @@ async function oldestMessage(p: Patient): Promise<OldestMessage | undefined> {
     ...oldest,
     knownType: findMessageType(oldest.type) !== undefined,
     job: sighting?.state ?? null,
-    held: hold?.ahead ?? false,
+    held: hold !== undefined,
     relayLeads: await p.relayLeads(),
   };
 }
@@ -511,7 +511,7 @@ async function withoutJob(
   const sightings = await queue.look(page);
   const seen = (state: 'lost' | 'ended') => (_: unknown, i: number) => {
     const job = sightings[i]?.state;
-    return state === 'lost' ? job === 'lost' : job === 'completed' || job === 'failed';
+    return state === 'lost' ? job === 'lost' || job === 'corrupt' : job === 'completed' || job === 'failed';
   };
   const [lost, ended] = [page.filter(seen('lost')), page.filter(seen('ended'))];
   const unmoved = new Set(await unmovedSince(db, [...lost, ...ended]));

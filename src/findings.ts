@@ -304,7 +304,7 @@ export function judgeLease(name: string, led: boolean): Verdict {
 }
 
 export function judgeHold(hold: Hold | undefined): Verdict {
-  if (!hold || !(hold.ahead || hold.recent)) return ok('sending is not held');
+  if (!hold) return ok('sending is not held');
   const { reason, openedAt, pauses } = hold;
   const figures = `sending is held: ${code(reason)}, since ${openedAt.slice(0, 19)} UTC, ${count(pauses, 'pause')} so far`;
   const ours = reason === 'quota_exceeded' || reason === 'provider_denied';
@@ -337,7 +337,7 @@ export interface OldestMessage {
   readonly calls: number;
   readonly answer: string | null;
   /** How Redis shows its job, if it could be asked. */
-  readonly job: 'lost' | 'unfinished' | 'failed' | 'completed' | null;
+  readonly job: 'lost' | 'corrupt' | 'unfinished' | 'failed' | 'completed' | null;
   readonly held: boolean;
   readonly relayLeads: boolean;
 }
@@ -368,6 +368,7 @@ function whyStaged({ relayLeads, enqueueFailures }: OldestMessage): string {
 function whyEnqueued({ held, job, calls, answer, starts }: OldestMessage): string {
   if (held) return 'Sending is held';
   if (job === 'lost') return 'Redis has lost its job: a relay must put it back';
+  if (job === 'corrupt') return 'Its job in Redis is corrupt: a relay must make it anew';
   if (job === 'failed' || job === 'completed') return `Its job has ${job}, and the ledger does not know yet`;
   if (starts > 1)
     return `It was started ${starts} times without an orderly end: read the log of the notifiers`;
@@ -398,7 +399,7 @@ export function judgeOutcomeUnknown(groups: readonly DeadCount[]): Verdict {
   const waiting = groups.find(({ reason }) => reason === 'outcome_unknown');
   if (!waiting) return ok('no letter waits for a person to find out');
   return warn(
-    `${count(waiting.count, 'letter waits', 'letters wait')} for a person to find out whether it was sent: ${examples(waiting.ids)}. Look for the tag message_id at the provider`,
+    `${count(waiting.count, 'letter waits', 'letters wait')} for a person to find out whether it was sent: ${examples(waiting.ids)}. Look for the tag message_id at the provider, then say it with npm run dead-letters -- confirm`,
   );
 }
 
@@ -432,7 +433,7 @@ export function judgeFailedSet({ missing, outdated, alive, foreign, complete }: 
 
 export interface JobFacts {
   readonly looked: number;
-  /** Messages whose job Redis has not, and three of them. */
+  /** Messages whose job Redis has not, or only in ruins, and three of them. */
   readonly lost: Broken;
   /** Messages whose job has ended without the ledger knowing. */
   readonly ended: Broken;
@@ -443,7 +444,7 @@ export function judgeJobs({ looked, lost, ended, complete }: JobFacts): Verdict 
   const scope = complete ? '' : ' (the oldest 1,000; --all looks at every one)';
   if (lost.count > 0)
     return fault(
-      `${count(lost.count, 'message has', 'messages have')} no job in Redis${scope}: ${examples(lost.ids)}. The relay puts them back; if they stay, read its log`,
+      `${count(lost.count, 'message has', 'messages have')} no sound job in Redis${scope}: ${examples(lost.ids)}. The relay puts them back; if they stay, read its log`,
     );
   if (ended.count > 0)
     return warn(

@@ -277,7 +277,16 @@ const FAULTS: readonly [string, (world: Planted) => Promise<unknown>, string, Ve
         w,
         sql`update outbox set enqueued_at = now() - interval '32 s' where id = ${(await stageOne(w.db)).id}`,
       ),
-    ...(['jobs', 'fault', /^1 message has no job in Redis: 0/] as const),
+    ...(['jobs', 'fault', /^1 message has no sound job in Redis: 0/] as const),
+  ],
+  [
+    'a message whose job is corrupt in Redis',
+    async (w) => {
+      const message = await stageOne(w.db);
+      await w.redis.hset(key(jobId(message)), { timestamp: '1', data: 'ruins', opts: '{}' });
+      await plant(w, sql`update outbox set enqueued_at = now() - interval '32 s' where id = ${message.id}`);
+    },
+    ...(['jobs', 'fault', /^1 message has no sound job in Redis: 0/] as const),
   ],
   [
     'a job that the sweep need not have looked at yet',
@@ -372,7 +381,6 @@ const FAULTS: readonly [string, (world: Planted) => Promise<unknown>, string, Ve
   [
     'a message of which a person has said that it was sent',
     async (w) => {
-      await plant(w, sql`alter table operator_actions drop constraint operator_actions_known`);
       await plant(
         w,
         sql`insert into operator_actions (operator, action, message_id, run) values ('grace', 'confirm_sent', ${w.sent}, 1)`,
@@ -503,7 +511,7 @@ describe('of many rows', () => {
     });
     expect((await examined(world, {}, { all: true })).of('jobs')).toMatchObject({
       status: 'fault',
-      words: expect.stringContaining(`1 message has no job in Redis: ${messages.at(-1)?.id}`),
+      words: expect.stringContaining(`1 message has no sound job in Redis: ${messages.at(-1)?.id}`),
     });
   });
 });

@@ -69,7 +69,8 @@ const hold = {
   reason: 'provider_denied' as const,
   until: '',
   ahead: true,
-  recent: true,
+  probed: false,
+  openForSeconds: 60,
   openedAt: '2026-11-23T04:00:00.000Z',
   pauses: 7,
 };
@@ -161,10 +162,15 @@ const VERDICTS: readonly (readonly [string, Verdict, Verdict['status'], RegExp])
   ['no monitor', judgeLease('monitor', false), 'fault', /nobody hears/],
 
   ['no hold', judgeHold(undefined), 'ok', /not held/],
-  ['a hold long past', judgeHold({ ...hold, ahead: false, recent: false }), 'ok', /not held/],
-  ['a hold just past', judgeHold({ ...hold, ahead: false }), 'fault', /provider_denied/],
+  ['a hold that waits for its probe', judgeHold({ ...hold, ahead: false }), 'fault', /provider_denied/],
   ['a hold', judgeHold(hold), 'fault', /provider_denied, since 2026-11-23T04:00:00 UTC, 7 pauses.*key/],
   ['a quota', judgeHold({ ...hold, reason: 'quota_exceeded' }), 'fault', /quota/],
+  [
+    'an outage of the provider',
+    judgeHold({ ...hold, reason: 'provider_unreachable' }),
+    'warn',
+    /provider_unreachable.*ends by itself/,
+  ],
   ['a rate limit', judgeHold({ ...hold, reason: 'rate_limited' }), 'warn', /ends by itself/],
 
   ['nothing that waits', judgeOldest(undefined), 'ok', /no message waits/],
@@ -184,6 +190,7 @@ const VERDICTS: readonly (readonly [string, Verdict, Verdict['status'], RegExp])
   ['refusals', judgeOldest(oldest({ enqueued: false, enqueueFailures: 2 })), 'warn', /refused it 2 times/],
   ['held', judgeOldest(oldest({ held: true })), 'warn', /Sending is held/],
   ['a lost job', judgeOldest(oldest({ job: 'lost' })), 'warn', /lost its job/],
+  ['a corrupt job', judgeOldest(oldest({ job: 'corrupt' })), 'warn', /is corrupt/],
   ['a failed job', judgeOldest(oldest({ job: 'failed' })), 'warn', /has failed, and the ledger/],
   ['kills', judgeOldest(oldest({ starts: 3 })), 'warn', /started 3 times/],
   ['attempts', judgeOldest(oldest({ calls: 2, answer: 'http_500' })), 'warn', /2 calls made.*http_500/],
@@ -227,7 +234,7 @@ const VERDICTS: readonly (readonly [string, Verdict, Verdict['status'], RegExp])
     'lost jobs',
     judgeJobs({ looked: 2, lost: { count: 1, ids }, ended: none, complete: true }),
     'fault',
-    /^1 message has no job/,
+    /^1 message has no sound job/,
   ],
   [
     'ended jobs',
