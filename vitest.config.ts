@@ -4,7 +4,12 @@ import { defineConfig } from 'vitest/config';
 const STATIC = ['test/layout.test.ts', 'test/migrations.test.ts'];
 
 /** What needs servers of its own. With given servers nothing is started, and these are left out. */
-const OWN_SERVERS = ['test/local-stores.test.ts', 'test/full-redis.test.ts', 'test/prove.test.ts'];
+const OWN_SERVERS = [
+  'test/local-stores.test.ts',
+  'test/full-redis.test.ts',
+  'test/doctor-redis.test.ts',
+  'test/prove.test.ts',
+];
 const given = Boolean(process.env.DATABASE_URL && process.env.REDIS_URL);
 
 export default defineConfig({

@@ -119,6 +119,7 @@ const REFUSALS: Readonly<
   unknown_message: [404, 'The ledger has no such message.'],
   finished: [409, 'This message is finished: it was sent or discarded.'],
   not_dead: [409, 'This message is not dead: it is on its way.'],
+  outcome_known: [409, 'It is known that this letter was not accepted: retry it, or discard it.'],
   outcome_unknown: [
     409,
     'This letter may have been accepted already: confirm what happened before it is sent again.',

@@ -1,5 +1,5 @@
 /**
- * `npm run dead-letters -- list|show|retry|discard`: the dead letters in a terminal, by the same moves as the dashboard.
+ * `npm run dead-letters -- list|show|retry|confirm|discard`: the dead letters in a terminal, by the same moves as the dashboard.
  * Needs DATABASE_URL only. What it prints may hold addresses and the provider's words: it is for operators.
  */
 import { userInfo } from 'node:os';
@@ -11,6 +11,8 @@ import { openHinter } from './hints.ts';
 import { command } from './lifecycle.ts';
 import {
   type ActResult,
+  confirmNotSent,
+  confirmSent,
   type DeadLetter,
   deadLetters,
   discardMessage,
@@ -27,7 +29,8 @@ const OUTCOMES: Readonly<Record<ActResult, string>> = {
   finished: 'refused: it is finished, sent or discarded',
   overtaken: 'nothing to do: it was put back before',
   not_dead: 'nothing to do: it is on its way',
-  outcome_unknown: 'refused: it may have been accepted already; find out before it is sent again',
+  outcome_unknown: 'refused: it may have been accepted already; find out, and confirm it',
+  outcome_known: 'refused: nothing is in doubt; retry it, or discard it',
 };
 
 export interface DeadLetterDesk {
@@ -91,6 +94,19 @@ export function createProgram(openDesk: () => DeadLetterDesk, say: (line: string
     .action((ids: string[], options: { note: string; as: string }) =>
       actOnEach(ids, (db, id) => discardMessage(db, { id, operator: options.as, note: options.note })),
     );
+
+  program
+    .command('confirm <ids...>')
+    .description('says what became of letters whose outcome is unknown')
+    .option('--sent', 'they were accepted: finishes them')
+    .option('--not-sent', 'they were not: each gets a new letter, to the customer’s present address')
+    .requiredOption('--note <how>', 'how you know, for those who come after you')
+    .option('--as <operator>', 'who is acting', operator)
+    .action((ids: string[], options: { sent?: boolean; notSent?: boolean; note: string; as: string }) => {
+      if (options.sent === options.notSent) throw new Error('say --sent, or --not-sent');
+      const confirm = options.sent ? confirmSent : confirmNotSent;
+      return actOnEach(ids, (db, id) => confirm(db, { id, operator: options.as, note: options.note }));
+    });
 
   async function* allDead(only: string | null): AsyncGenerator<DeadLetter> {
     const { db } = openDesk();

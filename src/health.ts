@@ -12,7 +12,7 @@ export function addHealthRoutes(app: FastifyInstance, process: Process): void {
     const failed = process.ending.aborted ? ['ending'] : await process.unready();
     return reply
       .status(failed.length === 0 ? 200 : 503)
-      .send({ status: failed.length === 0 ? 'ok' : 'unready', failed });
+      .send({ status: failed.length === 0 ? 'ok' : 'unready', failed, ...process.status() });
   });
   app.get('/metrics', options, async (_request, reply) =>
     reply.type(process.metrics.contentType).send(await process.metrics.metrics()),

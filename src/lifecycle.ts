@@ -34,9 +34,16 @@ export interface Process {
   loop(name: string, pauseMs: number, turn: Turn): Loop;
   /** The checks of `onReady` that fail, by name. */
   unready(): Promise<string[]>;
+  /** Registers what people should know of a process that is ready all the same; undefined when there is nothing to say. */
+  onStatus(what: string, tell: () => string | undefined): void;
+  status(): Record<string, string>;
   readonly ending: AbortSignal;
   /** Ends the process in good order: for those that have nothing more to do. */
   finish(): void;
+  /** Ends the process because of what it cannot mend itself. */
+  fail(error: Error): void;
+  /** Ends the process because of its surroundings: starting it again would not mend them. */
+  refuse(why: string): void;
 }
 
 /** One turn of a loop: does one batch. Answers whether there is more to do at once. Its signal ends with the process. */
@@ -97,7 +104,15 @@ export async function main(
 
   try {
     await start(
-      createProcess({ name, config, log, closers, ending: ending.signal, crash, finish: () => void end(0) }),
+      createProcess({
+        name,
+        config,
+        log,
+        closers,
+        ending: ending.signal,
+        crash,
+        end: (code) => void end(code),
+      }),
     );
     if (!ending.signal.aborted) log.info('started');
   } catch (error) {
@@ -151,14 +166,15 @@ interface ProcessParts {
   readonly closers: Closers;
   readonly ending: AbortSignal;
   crash(error: unknown): void;
-  finish(): void;
+  end(exitCode: number): void;
 }
 
-function createProcess({ name, config, log, closers, ending, crash, finish }: ProcessParts): Process {
+function createProcess({ name, config, log, closers, ending, crash, end }: ProcessParts): Process {
   const metrics = new Registry();
   metrics.setDefaultLabels({ process: name });
   collectDefaultMetrics({ register: metrics });
   const checks = new Map<string, () => Promise<unknown>>();
+  const statuses = new Map<string, () => string | undefined>();
 
   return {
     name,
@@ -166,7 +182,20 @@ function createProcess({ name, config, log, closers, ending, crash, finish }: Pr
     log,
     metrics,
     ending,
-    finish,
+    finish: () => end(0),
+    fail: crash,
+    refuse(why) {
+      log.fatal(why);
+      end(EXIT_CONFIG);
+    },
+    onStatus: (what, tell) => void statuses.set(what, tell),
+    status: () =>
+      Object.fromEntries(
+        [...statuses].flatMap(([what, tell]) => {
+          const said = tell();
+          return said === undefined ? [] : [[what, said]];
+        }),
+      ),
     onClose: (what, close) => closers.add(what, close),
     onReady: (what, check) => void checks.set(what, check),
     loop(loopName, pauseMs, turn) {

@@ -1,6 +1,6 @@
 /**
- * All SQL of a message's life. Every move is one statement, guarded by what it expects, so that two healers cannot undo
- * each other and a late process changes nothing. Statements over several messages lock their outbox rows first, in order
+ * All SQL of a message's life. Every move is one statement, guarded by what it expects (`src/life.ts` says from which
+ * state), so that two healers cannot undo each other and a late process changes nothing. Statements over several messages lock their outbox rows first, in order
  * of id: unordered, opposed batches deadlock.
  *
  *     staged ──relay──▶ enqueued ──notifier──▶ sent
@@ -11,14 +11,13 @@
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { array, type Database, recordset, run } from './database.ts';
+import { inState, may } from './life.ts';
 import type { Enqueueable, MessageRun } from './queue.ts';
 import type { DeadReason } from './schema.ts';
 
 export interface StagedMessage extends Enqueueable {
   readonly seq: string;
 }
-
-const unfinished = sql`sent_at is null and dead_at is null`;
 
 /** `with given …, k …`: the messages of a statement, and their rows, locked in order of id. Guards go on `k`. */
 function locking(messages: readonly MessageRun[]): SQL {
@@ -70,8 +69,8 @@ export async function stagedMessages(
 ): Promise<StagedMessage[]> {
   return run<StagedMessage>(
     db,
-    sql`select id, seq, run, type, order_id as "orderId" from outbox
-        where enqueued_at is null and ${unfinished} and seq <> all (${array(inFlight, 'bigint')}) and ${leaseHeld(holder)}
+    sql`select id, seq, run, type, order_id as "orderId" from outbox o
+        where ${inState(['staged'], 'o')} and seq <> all (${array(inFlight, 'bigint')}) and ${leaseHeld(holder)}
         order by seq limit ${limit}`,
   );
 }
@@ -87,7 +86,7 @@ export async function markEnqueued(
     sql`with ${locking(messages)}
         update outbox o set enqueued_at = now(), enqueue_failures = 0
         from k join given g using (id, run)
-        where o.id = k.id and k.enqueued_at is null and k.sent_at is null and k.dead_at is null and ${leaseHeld(holder)}`,
+        where o.id = k.id and ${may('enqueue', 'k')} and ${leaseHeld(holder)}`,
   );
 }
 
@@ -107,7 +106,7 @@ export async function chargeEnqueue(
           dead_at = case when k.enqueue_failures + 1 >= ${ENQUEUE_TRIES}::int then now() end,
           dead_reason = case when k.enqueue_failures + 1 >= ${ENQUEUE_TRIES}::int then 'not_enqueueable' end
         from k join given g using (id, run)
-        where o.id = k.id and k.enqueued_at is null and k.sent_at is null and k.dead_at is null and ${leaseHeld(holder)}`,
+        where o.id = k.id and ${may('chargeEnqueue', 'k')} and ${leaseHeld(holder)}`,
   );
 }
 
@@ -129,8 +128,8 @@ export async function overdueMessages(
 ): Promise<Positioned[]> {
   return run<Positioned>(
     db,
-    sql`select id, run, type, order_id as "orderId", enqueued_at::text as at from outbox
-        where enqueued_at is not null and ${unfinished} and enqueued_at < now() - make_interval(secs => ${olderThanMs}::float8 / 1000)
+    sql`select id, run, type, order_id as "orderId", enqueued_at::text as at from outbox o
+        where ${inState(['enqueued'], 'o')} and enqueued_at < now() - make_interval(secs => ${olderThanMs}::float8 / 1000)
           and (enqueued_at, id) > (${after.at}::timestamptz, ${after.id}::uuid)
         order by enqueued_at, id limit ${limit}`,
   );
@@ -140,8 +139,8 @@ export async function overdueMessages(
 export async function deadMessages(db: Database, limit: number, after = START): Promise<Positioned[]> {
   return run<Positioned>(
     db,
-    sql`select id, run, type, order_id as "orderId", dead_at::text as at from outbox
-        where dead_at is not null and discarded_at is null and enqueued_at is not null
+    sql`select id, run, type, order_id as "orderId", dead_at::text as at from outbox o
+        where ${inState(['dead'], 'o')} and enqueued_at is not null
           and (dead_at, id) > (${after.at}::timestamptz, ${after.id}::uuid)
         order by dead_at, id limit ${limit}`,
   );
@@ -163,7 +162,7 @@ export async function restage(
         )
         update outbox o set enqueued_at = null
         from k join given g using (id, run) join seen s using (id)
-        where o.id = k.id and k.enqueued_at = s.at and k.sent_at is null and k.dead_at is null and ${leaseHeld(holder)}`,
+        where o.id = k.id and ${may('restage', 'k')} and k.enqueued_at = s.at and ${leaseHeld(holder)}`,
   );
 }
 
@@ -180,11 +179,11 @@ export async function restageAll(
   const rows = await run(
     db,
     sql`with page as (
-          select id from outbox where enqueued_at < ${before}::timestamptz and ${unfinished}
+          select id from outbox o where ${may('restageAll', 'o')} and enqueued_at < ${before}::timestamptz
           order by enqueued_at, id limit ${limit}
         ), k as materialized (select id from outbox where id in (select id from page) order by id for update)
         update outbox o set enqueued_at = null from k
-        where o.id = k.id and o.enqueued_at < ${before}::timestamptz and ${unfinished} and ${leaseHeld(holder)}
+        where o.id = k.id and ${may('restageAll', 'o')} and o.enqueued_at < ${before}::timestamptz and ${leaseHeld(holder)}
         returning 1`,
   );
   return rows.length;
@@ -230,7 +229,7 @@ export async function outdatedRuns<M extends MessageRun>(db: Database, runs: rea
  * their time: the oldest are found by the primary key, however many finished messages there are. Answers how many went.
  */
 export async function purgeFinished(db: Database, days: number, limit: number): Promise<number> {
-  const cutoff = sql`(lpad(to_hex((extract(epoch from now() - make_interval(days => ${days})) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid`;
+  const cutoff = firstIdOf(sql`now() - make_interval(days => ${days})`);
   const page = sql`select id from outbox where id < ${cutoff} and coalesce(sent_at, discarded_at) < now() - make_interval(days => ${days})
     order by id limit ${limit}`;
   await run(
@@ -246,6 +245,10 @@ export async function purgeFinished(db: Database, days: number, limit: number): 
   );
   return rows.length;
 }
+
+/** Ids begin with their time: none that was made at that moment or later is smaller than this one. */
+const firstIdOf = (moment: SQL) =>
+  sql`(lpad(to_hex((extract(epoch from ${moment}) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid`;
 
 /** How long a replay of an idempotent request is promised. */
 const IDEMPOTENCY_KEY_DAYS = 7;
@@ -269,8 +272,11 @@ export interface StartedMessage {
   readonly run: number;
   readonly type: string;
   readonly orderId: string;
-  /** This start included. */
+  /** Starts since the last orderly end, this one included. */
   readonly starts: number;
+  /** Calls in a row that spent no attempt although nothing held sending; and for how long that has gone on. */
+  readonly unspent: number;
+  readonly unspentForSeconds: number;
   readonly sentAt: string | null;
   readonly discardedAt: string | null;
   readonly deadReason: DeadReason | null;
@@ -289,8 +295,13 @@ export interface StartedMessage {
     /** Seconds since the outcome of one of its calls first became unknown. */
     readonly unknownForSeconds: number | null;
   } | null;
-  /** The hold on sending, if one stands or stood until its success. */
-  readonly hold: { readonly reason: string; readonly until: string; readonly ahead: boolean } | null;
+  /** Why sending is held, if it is. */
+  readonly held: string | null;
+}
+
+export interface StartingMessage extends MessageRun {
+  /** Its last start did end in good order, but the ledger could not be told. */
+  readonly explained?: boolean;
 }
 
 /**
@@ -299,17 +310,20 @@ export interface StartedMessage {
  */
 export async function startMessages(
   db: Database,
-  messages: readonly MessageRun[],
+  messages: readonly StartingMessage[],
 ): Promise<(StartedMessage | undefined)[]> {
+  const explained = messages.flatMap(({ id, explained }) => (explained ? [id] : []));
+  const starts = sql`(case when k.id = any (${array(explained, 'uuid')}) then 1 else k.starts + 1 end)`;
   const rows = await run<StartedMessage>(
     db,
     sql`with ${locking(messages)}, started as (
-          update outbox o set starts = k.starts + 1
+          update outbox o set starts = ${starts}
           from k join given g using (id, run)
-          where o.id = k.id and k.sent_at is null and k.dead_at is null
+          where o.id = k.id and ${may('start', 'k')}
           returning o.id
         )
-        select k.id, k.run, k.type, k.order_id as "orderId", k.starts + 1 as starts,
+        select k.id, k.run, k.type, k.order_id as "orderId", ${starts} as starts, k.unspent,
+          coalesce(extract(epoch from now() - k.unspent_since), 0)::float8 as "unspentForSeconds",
           k.sent_at::text as "sentAt", k.discarded_at::text as "discardedAt", k.dead_reason as "deadReason",
           case when o.id is null then null else json_build_object(
             'currency', o.currency, 'total', o.total::text, 'createdAt', o.created_at,
@@ -320,7 +334,7 @@ export async function startMessages(
           case when c.id is null then null else json_build_object('email', c.email, 'name', c.name) end as customer,
           case when n.id is null then null else json_build_object('id', n.id, 'body', n.body, 'account', n.account, 'answer', n.answer,
             'unknownForSeconds', extract(epoch from now() - n.first_unknown_at)) end as letter,
-          (select json_build_object('reason', h.reason, 'until', h.until::text, 'ahead', h.until > now()) from holds h where h.name = 'sending') as hold
+          (select h.reason from holds h where h.name = 'sending') as held
         from k
         left join orders o on o.id = k.order_id
         left join customers c on c.id = o.customer_id
@@ -328,6 +342,22 @@ export async function startMessages(
   );
   const byId = new Map(rows.map((row) => [row.id, row]));
   return messages.map(({ id }) => byId.get(id));
+}
+
+/**
+ * Counts a start in which nothing else runs in its process. Answers how many of these have had no orderly end, this one
+ * included; undefined when the message has moved on.
+ */
+export async function countLoneStart(db: Database, message: MessageRun): Promise<number | undefined> {
+  const [row] = await run<{ starts: number }>(
+    db,
+    sql`with ${locking([message])}
+        update outbox o set lone_starts = k.lone_starts + 1
+        from k join given g using (id, run)
+        where o.id = k.id and ${may('start', 'k')}
+        returning o.lone_starts as starts`,
+  );
+  return row?.starts;
 }
 
 /** A call that is about to be made. */
@@ -361,7 +391,7 @@ export async function openCalls(
   const rows = await run<OpenCall & { messageId: string }>(
     db,
     sql`with ${locking(calls)}, alive as (
-          select k.id from k join given g using (id, run) where k.sent_at is null and k.dead_at is null
+          select k.id from k join given g using (id, run) where ${may('open', 'k')}
         ), opening as (
           select * from ${recordset(opening, 'c (message_id uuid, account text, id uuid, recipient text, body text)')}
           where message_id in (select id from alive)
@@ -387,6 +417,9 @@ export async function openCalls(
   return calls.map(({ id }) => byMessage.get(id));
 }
 
+/** What a good end takes off a message: the starts that nothing explained, and the calls that cost nothing. */
+const unburdened = sql`starts = 0, lone_starts = 0, unspent = 0, unspent_since = null`;
+
 export interface Acceptance {
   readonly messageId: string;
   readonly letterId: string;
@@ -411,9 +444,9 @@ export async function markSent(db: Database, acceptances: readonly Acceptance[])
           where n.id = a.letter_id and n.message_id = a.message_id and n.accepted_at is null
           returning n.message_id
         )
-        update outbox o set sent_at = now(), enqueued_at = coalesce(o.enqueued_at, now()), starts = 0,
+        update outbox o set sent_at = now(), enqueued_at = coalesce(o.enqueued_at, now()), ${unburdened},
           dead_at = null, dead_reason = null, discarded_at = null, alerted_at = null
-        from letters l where o.id = l.message_id and o.sent_at is null`,
+        from letters l where o.id = l.message_id and ${may('accept', 'o')}`,
   );
   return acceptances.map(() => true);
 }
@@ -428,6 +461,8 @@ export interface Settlement extends MessageRun {
   /** Whether the answer proves that the letter was not accepted. */
   readonly notAccepted: boolean;
   readonly dead: DeadReason | null;
+  /** Whether it has gone round once more without spending an attempt, and nothing else was at fault; or does so no longer. */
+  readonly circling?: 'again' | 'over';
 }
 
 /**
@@ -435,8 +470,8 @@ export interface Settlement extends MessageRun {
  * dead. A proof of non-acceptance puts `first_unknown_at` back, unless a later call is under way.
  */
 export async function settleAttempts(db: Database, settlements: readonly Settlement[]): Promise<true[]> {
-  const outcomes = settlements.map(({ id, run, call, answer, detail, notAccepted, dead }) => ({
-    ...{ id, run, answer, detail, not_accepted: notAccepted, dead },
+  const outcomes = settlements.map(({ id, run, call, answer, detail, notAccepted, dead, circling }) => ({
+    ...{ id, run, answer, detail, not_accepted: notAccepted, dead, circling },
     ...{ letter_id: call?.letterId, attempt: call?.attempt, unknown_before: call?.unknownBefore },
   }));
   await run(
@@ -444,7 +479,7 @@ export async function settleAttempts(db: Database, settlements: readonly Settlem
     sql`with ${locking(settlements)}, outcome as (
           select * from ${recordset(
             outcomes,
-            `x (id uuid, run int, answer text, detail text, not_accepted boolean, dead text,
+            `x (id uuid, run int, answer text, detail text, not_accepted boolean, dead text, circling text,
               letter_id uuid, attempt int, unknown_before timestamptz)`,
           )}
         ), letters as (
@@ -454,14 +489,58 @@ export async function settleAttempts(db: Database, settlements: readonly Settlem
           -- An earlier call that comes late has nothing to say about the letter any more.
           where n.id = x.letter_id and n.attempts = x.attempt and n.accepted_at is null
         )
-        update outbox o set starts = 0, dead_reason = x.dead,
+        update outbox o set starts = 0, lone_starts = 0, dead_reason = x.dead,
+          unspent = case x.circling when 'again' then k.unspent + 1 when 'over' then 0 else k.unspent end,
+          unspent_since = case x.circling when 'again' then coalesce(k.unspent_since, now()) when 'over' then null else k.unspent_since end,
           dead_at = case when x.dead is null then null else now() end,
           -- Its job exists, whether the relay has come to say so or not: the failed set must show it.
           enqueued_at = case when x.dead is null then o.enqueued_at else coalesce(o.enqueued_at, now()) end
         from k join outcome x using (id, run)
-        where o.id = k.id and k.sent_at is null and k.dead_at is null`,
+        where o.id = k.id and ${may('settle', 'k')}`,
   );
   return settlements.map(() => true);
+}
+
+/**
+ * How others fare while a letter's outcome is unknown: one was accepted since (`pass`), or none was and another one is in
+ * the same state (`fail`), or there is nobody to compare it with (`none`).
+ */
+export async function othersFare(db: Database, letterId: string): Promise<'pass' | 'fail' | 'none'> {
+  const [row] = await run<{ fare: 'pass' | 'fail' | 'none' }>(
+    db,
+    sql`with l as (select message_id, first_unknown_at as since from notifications where id = ${letterId})
+        select case
+          -- Frozen not long before, so that few rows are looked at.
+          when exists (
+            select from notifications a, l where a.id >= ${firstIdOf(sql`l.since - interval '15 minutes'`)} and a.accepted_at >= l.since
+          ) then 'pass'
+          when exists (
+            select from l, outbox o join notifications n on n.message_id = o.id and n.replaced_at is null
+            where ${inState(['enqueued'], 'o')} and o.id <> l.message_id and n.answered_at >= n.first_unknown_at
+          ) then 'fail'
+          else 'none' end as fare`,
+  );
+  return row?.fare ?? 'none';
+}
+
+/**
+ * → sent, on the provider's own report that it has accepted a letter of this message at that time. Which of its letters
+ * that was, its time tells: a replaced one was not sent any more after it had been replaced. Answers whether there is one.
+ * @param at ISO 8601, the provider's.
+ */
+export async function acceptReported(
+  db: Database,
+  { messageId, providerId, at }: { messageId: string; providerId: string; at: string },
+): Promise<boolean> {
+  const [letter] = await run<{ id: string }>(
+    db,
+    sql`select id from notifications
+        where message_id = ${messageId} and (provider_id = ${providerId} or (accepted_at is null
+          and (replaced_at is null or replaced_at >= ${at}::timestamptz)))
+        order by accepted_at is null, replaced_at nulls last limit 1`,
+  );
+  if (letter) await markSent(db, [{ messageId, letterId: letter.id, providerId }]);
+  return letter !== undefined;
 }
 
 // ── What people do ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -473,7 +552,8 @@ export type ActResult =
   | 'finished'
   | 'overtaken'
   | 'not_dead'
-  | 'outcome_unknown';
+  | 'outcome_unknown'
+  | 'outcome_known';
 
 /**
  * dead → staged, as the next run, with all attempts again. Repeated, it changes nothing: `run` is the one that the
@@ -499,8 +579,8 @@ export async function retryMessage(
   );
 }
 
-const putBack = sql`dead_at = null, dead_reason = null, alerted_at = null, enqueued_at = null, enqueue_failures = 0, starts = 0`;
-const retriable = sql`k.dead_at is not null and k.discarded_at is null and k.dead_reason <> 'outcome_unknown'`;
+const putBack = sql`dead_at = null, dead_reason = null, alerted_at = null, enqueued_at = null, enqueue_failures = 0, ${unburdened}`;
+const retriable = sql`${may('retry', 'k')} and k.dead_reason <> 'outcome_unknown'`;
 
 interface ActRow {
   readonly sent_at: string | null;
@@ -517,7 +597,8 @@ async function act(db: Database, statement: SQL): Promise<ActResult> {
   if (row.done) return 'done';
   if (row.sent_at || row.discarded_at) return 'finished';
   if (!row.current) return 'overtaken';
-  return row.dead_reason === 'outcome_unknown' ? 'outcome_unknown' : 'not_dead';
+  if (!row.dead_at) return 'not_dead';
+  return row.dead_reason === 'outcome_unknown' ? 'outcome_unknown' : 'outcome_known';
 }
 
 /**
@@ -572,10 +653,55 @@ export async function discardMessage(
     sql`with k as materialized (select * from outbox where id = ${id} for update),
         moved as (
           update outbox o set discarded_at = now() from k
-          where o.id = k.id and k.dead_at is not null and k.discarded_at is null returning o.id
+          where o.id = k.id and ${may('discard', 'k')} returning o.id
         ), audit as (
           insert into operator_actions (operator, action, message_id, run, note)
           select ${operator}, 'discard', k.id, k.run, ${note} from k join moved using (id)
+        )
+        select k.sent_at, k.discarded_at, k.dead_at, k.dead_reason, true as current, exists (select 1 from moved) as done from k`,
+  );
+}
+
+interface Confirmation {
+  readonly id: string;
+  readonly operator: string;
+  /** How the person knows. */
+  readonly note: string;
+}
+
+/** dead → sent, on a person's word that a letter of unknown outcome was accepted. */
+export async function confirmSent(db: Database, { id, operator, note }: Confirmation): Promise<ActResult> {
+  return act(
+    db,
+    sql`with k as materialized (select * from outbox where id = ${id} for update),
+        moved as (
+          update outbox o set sent_at = now(), enqueued_at = coalesce(o.enqueued_at, now()), ${unburdened},
+            dead_at = null, dead_reason = null, alerted_at = null
+          from k where o.id = k.id and ${may('confirmSent', 'k')} and k.dead_reason = 'outcome_unknown' returning o.id
+        ), audit as (
+          insert into operator_actions (operator, action, message_id, run, note)
+          select ${operator}, 'confirm_sent', k.id, k.run, ${note} from k join moved using (id)
+        )
+        select k.sent_at, k.discarded_at, k.dead_at, k.dead_reason, true as current, exists (select 1 from moved) as done from k`,
+  );
+}
+
+/**
+ * dead → staged, on a person's word that a letter of unknown outcome was not accepted: as the next run, and with a new
+ * letter under a new key. Should the old one turn up as accepted all the same, it is recorded and told of.
+ */
+export async function confirmNotSent(db: Database, { id, operator, note }: Confirmation): Promise<ActResult> {
+  return act(
+    db,
+    sql`with k as materialized (select * from outbox where id = ${id} for update),
+        moved as (
+          update outbox o set run = k.run + 1, ${putBack}
+          from k where o.id = k.id and ${may('confirmNotSent', 'k')} and k.dead_reason = 'outcome_unknown' returning o.id
+        ), replaced as (
+          update notifications n set replaced_at = now() from moved where n.message_id = moved.id and n.replaced_at is null
+        ), audit as (
+          insert into operator_actions (operator, action, message_id, run, note)
+          select ${operator}, 'confirm_not_sent', k.id, k.run, ${note} from k join moved using (id)
         )
         select k.sent_at, k.discarded_at, k.dead_at, k.dead_reason, true as current, exists (select 1 from moved) as done from k`,
   );
@@ -610,7 +736,7 @@ export async function deadLetters(
         left join notifications n on n.message_id = o.id and n.replaced_at is null
         left join orders r on r.id = o.order_id
         left join customers c on c.id = r.customer_id
-        where o.dead_at is not null and o.discarded_at is null
+        where ${inState(['dead'], 'o')}
           and (${id}::uuid is null or o.id = ${id}::uuid) and (${reason}::text is null or o.dead_reason = ${reason}::text)
           and (o.dead_at, o.id) > (${after.at}::timestamptz, ${after.id}::uuid)
         order by o.dead_at, o.id limit ${limit}`,
@@ -638,7 +764,7 @@ export async function deadGroups(db: Database): Promise<DeadGroup[]> {
           to_char(min(dead_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as oldest,
           to_json((array_agg(id order by dead_at desc, id))[1:3]) as "messageIds",
           coalesce(to_json((array_agg(id order by dead_at) filter (where alerted_at is null))[1:1000]), '[]') as fresh
-        from outbox where dead_at is not null and discarded_at is null
+        from outbox o where ${inState(['dead'], 'o')}
         group by dead_reason order by count desc, reason`,
   );
 }
@@ -661,10 +787,25 @@ export async function recordFailedJobs(db: Database, runs: readonly MessageRun[]
     sql`with ${locking(runs)}
         update outbox o set dead_at = now(), dead_reason = 'job_failed'
         from k join given g using (id, run)
-        where o.id = k.id and k.enqueued_at is not null and k.sent_at is null and k.dead_at is null
+        where o.id = k.id and ${may('recordFailure', 'k')}
         returning 1`,
   );
   return rows.length;
+}
+
+/** Messages of which two letters were accepted: how many, and three of them. */
+export async function doubleAcceptances(
+  db: Database,
+): Promise<{ readonly count: number; readonly messageIds: readonly string[]; readonly oldest: string }> {
+  const [row] = await run<{ count: number; messageIds: string[]; oldest: string }>(
+    db,
+    sql`select count(*)::int as count, coalesce(to_json((array_agg(message_id order by accepted_at desc))[1:3]), '[]') as "messageIds",
+          coalesce(to_char(min(accepted_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), '') as oldest
+        from notifications n where replaced_at is not null and accepted_at is not null
+          and exists (select from notifications m where m.message_id = n.message_id and m.id <> n.id and m.accepted_at is not null)`,
+  );
+  if (!row) throw new Error('the ledger did not count');
+  return row;
 }
 
 export interface Backlog {
@@ -673,6 +814,8 @@ export interface Backlog {
   readonly dead: number;
   /** Age of the oldest message that is neither finished nor dead; 0 when there is none. */
   readonly oldestSeconds: number;
+  /** Its id. */
+  readonly oldestId: string | null;
 }
 
 /** How much is unfinished, and for how long. */
@@ -680,12 +823,17 @@ export async function backlog(db: Database): Promise<Backlog> {
   const [row] = await run<Backlog>(
     db,
     sql`select
-          (select count(*)::int from outbox where enqueued_at is null and ${unfinished}) as staged,
-          (select count(*)::int from outbox where enqueued_at is not null and ${unfinished}) as enqueued,
-          (select count(*)::int from outbox where dead_at is not null and discarded_at is null) as dead,
-          coalesce(extract(epoch from now() - least(
-            (select min(created_at) from outbox where enqueued_at is null and ${unfinished}),
-            (select min(created_at) from outbox where enqueued_at is not null and ${unfinished}))), 0)::float8 as "oldestSeconds"`,
+          (select count(*)::int from outbox o where ${inState(['staged'], 'o')}) as staged,
+          (select count(*)::int from outbox o where ${inState(['enqueued'], 'o')}) as enqueued,
+          (select count(*)::int from outbox o where ${inState(['dead'], 'o')}) as dead,
+          coalesce(extract(epoch from now() - oldest.created_at), 0)::float8 as "oldestSeconds", oldest.id as "oldestId"
+        from (values (1)) as one
+        left join lateral (
+          (select id, created_at from outbox o where ${inState(['staged'], 'o')} order by seq limit 1)
+          union all
+          (select id, created_at from outbox o where ${inState(['enqueued'], 'o')} order by created_at limit 1)
+          order by created_at limit 1
+        ) oldest on true`,
   );
   if (!row) throw new Error('the ledger did not count');
   return row;

@@ -6,7 +6,7 @@ import { DelayedError, type Job, type JobsOptions, Queue, UnrecoverableError, Wo
 import { Redis } from 'ioredis';
 import type { Config } from './config.ts';
 import { deadline } from './deadline.ts';
-import { type Log, plain } from './lifecycle.ts';
+import { type Log, type Process, plain } from './lifecycle.ts';
 
 export const QUEUE = 'order-notifications';
 const PREFIX = 'bull';
@@ -65,6 +65,8 @@ export function retryPolicy(
 /** What Redis shows of a job. */
 type Sighting =
   | { readonly state: 'lost' }
+  /** Workers cannot read it: it stays where it is and never fails. */
+  | { readonly state: 'corrupt' }
   | { readonly state: 'unfinished' }
   | { readonly state: 'failed' }
   | { readonly state: 'completed'; readonly value: JobValue | null };
@@ -89,6 +91,8 @@ export interface QueueDoor {
   readEpoch(): Promise<string | null>;
   writeEpoch(epoch: string): Promise<void>;
   ping(): Promise<void>;
+  /** What this Redis does when it is full, and whether it writes down what it was given. */
+  manners(): Promise<{ readonly evictionPolicy: string | undefined; readonly appendOnly: boolean }>;
   close(): Promise<void>;
 }
 
@@ -155,11 +159,35 @@ export function openQueue(config: Config, log: Log): QueueDoor {
     async ping() {
       await bounded(redis.ping());
     },
+    async manners() {
+      const info = await bounded(redis.info());
+      return {
+        evictionPolicy: /^maxmemory_policy:(\S+)/m.exec(info)?.[1],
+        appendOnly: /^aof_enabled:1/m.test(info),
+      };
+    },
     async close() {
       await deadline(queue.close(), 1_000, 'closing the queue').catch(() => undefined); // away: nothing to say goodbye to
       redis.disconnect();
     },
   };
+}
+
+/** Until Redis has answered. */
+const MANNERS_LOOP_MS = 5_000;
+
+/** Ends the process when its Redis may throw jobs away. Looks once, as soon as Redis answers. */
+export function demandNoEviction(process: Process, { manners }: Pick<QueueDoor, 'manners'>): void {
+  const looking = process.loop('manners of Redis', MANNERS_LOOP_MS, async () => {
+    const { evictionPolicy, appendOnly } = await manners();
+    if (evictionPolicy !== undefined && evictionPolicy !== 'noeviction')
+      process.refuse(
+        `Redis may throw jobs away: set its maxmemory-policy to noeviction (it is ${evictionPolicy})`,
+      );
+    if (!appendOnly) process.log.warn('Redis has no append-only file: every restart of it costs a restaging');
+    void looking.stop();
+    return false;
+  });
 }
 
 /** What Redis answers about its own state, in whatever command. */
@@ -172,12 +200,21 @@ function isOwnFault(error: unknown): boolean {
 }
 
 /** The fields by which a job is judged, in the order of `sighting`. */
-const SIGHTED = ['timestamp', 'finishedOn', 'returnvalue', 'failedReason'] as const;
+const SIGHTED = ['timestamp', 'finishedOn', 'returnvalue', 'failedReason', 'data', 'opts'] as const;
 
-function sighting([timestamp, finishedOn, value, failedReason]: (string | null)[]): Sighting {
-  if (!timestamp) return { state: 'lost' };
-  if (!finishedOn) return { state: 'unfinished' };
+function sighting([timestamp, finishedOn, value, failedReason, data, opts]: (string | null)[]): Sighting {
+  if (!timestamp && !data) return { state: 'lost' };
+  if (!finishedOn) return { state: timestamp && isObject(data) && isObject(opts) ? 'unfinished' : 'corrupt' };
   return failedReason ? { state: 'failed' } : { state: 'completed', value: parseValue(value) };
+}
+
+function isObject(text: string | null | undefined): boolean {
+  try {
+    const value: unknown = JSON.parse(text ?? '');
+    return typeof value === 'object' && value !== null;
+  } catch {
+    return false;
+  }
 }
 
 /** Redis may hold anything: what is not a value of ours is as good as none. */
@@ -305,5 +342,86 @@ async function finish(job: Job<JobData>, token: string | undefined, end: JobEnd)
     case 'postponed':
       await job.moveToDelayed(Date.now() + end.ms, token);
       throw new DelayedError();
+  }
+}
+
+/** What Redis says of itself. */
+export interface RedisState {
+  readonly version: string;
+  readonly policy: string;
+  /** Whether it writes its append-only file. */
+  readonly appendOnly: boolean;
+  readonly replica: boolean;
+  readonly cluster: boolean;
+  /** In bytes; a limit of 0 is none. */
+  readonly memory: { readonly used: number; readonly limit: number };
+  /** Connections that wait for this queue's jobs; null where Redis does not tell. */
+  readonly consumers: number | null;
+}
+
+/** A look at Redis that changes nothing. */
+export interface RedisInspection {
+  state(): Promise<RedisState>;
+  /** Its own clock, in milliseconds since 1970. */
+  time(): Promise<number>;
+  close(): void;
+}
+
+/** Connects once, and does not try again. @throws what the system or Redis says of it, or a `DeadlineError`. */
+export async function inspectRedis(config: Pick<Config, 'redisUrl'>): Promise<RedisInspection> {
+  const redis = new Redis(config.redisUrl, {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+  });
+  let cause: unknown;
+  redis.on('error', (error) => {
+    cause = error; // `connect` itself says no more than that the connection is closed
+  });
+  const bounded = <T>(promise: Promise<T>) => deadline(promise, REDIS_DEADLINE_MS, 'a call to Redis');
+  try {
+    await bounded(redis.connect());
+  } catch (error) {
+    redis.disconnect();
+    throw cause ?? error;
+  }
+  return {
+    async state() {
+      const info = parseInfo(await bounded(redis.info()));
+      return { ...stateOf(info), consumers: await bounded(countConsumers(redis)) };
+    },
+    async time() {
+      const [seconds, micros] = await bounded(redis.time());
+      return Number(seconds) * 1_000 + Number(micros) / 1_000;
+    },
+    close: () => redis.disconnect(),
+  };
+}
+
+const parseInfo = (text: string): ReadonlyMap<string, string> =>
+  new Map(Array.from(text.matchAll(/^(\w+):(.*?)\r?$/gm), ([, name = '', value = '']) => [name, value]));
+
+/** All of it stands in INFO: a hosted Redis often forbids CONFIG. */
+function stateOf(info: ReadonlyMap<string, string>): Omit<RedisState, 'consumers'> {
+  return {
+    version: info.get('redis_version') ?? '',
+    policy: info.get('maxmemory_policy') ?? '',
+    appendOnly: info.get('aof_enabled') === '1',
+    replica: info.get('role') !== 'master',
+    cluster: info.get('cluster_enabled') === '1',
+    memory: { used: Number(info.get('used_memory') ?? 0), limit: Number(info.get('maxmemory') ?? 0) },
+  };
+}
+
+/** BullMQ names the connection on which a worker waits after its queue. A Redis may serve others in its other databases. */
+async function countConsumers(redis: Redis): Promise<number | null> {
+  const name = `name=${PREFIX}:${Buffer.from(QUEUE).toString('base64')} `;
+  const database = ` db=${redis.options.db ?? 0} `;
+  try {
+    const clients = String(await redis.client('LIST')).split('\n');
+    return clients.filter((client) => client.includes(name) && client.includes(database)).length;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ReplyError') return null; // a hosted Redis may forbid the question
+    throw error;
   }
 }

@@ -33,7 +33,7 @@ export const DEAD_REASONS = [
   'attempts_exhausted', // every attempt ended without an acceptance
   'refused', // the provider refused this letter for good
   'outcome_unknown', // it may have been accepted, and repeating is no longer safe
-  'poison', // it takes its process down (not given yet: starts are counted, and nothing follows from them)
+  'poison', // it took its process down ten times while it ran alone
   'not_enqueueable', // Redis refused this one job five times while it took others
   'order_missing', // the order it speaks of is gone
   'customer_missing', // the customer it is for is gone
@@ -120,8 +120,13 @@ export const outbox = pgTable(
     payload: jsonb('payload').$type<OutboxPayload>().notNull(),
     /** How often a person has put it back, plus one. The job's id is `<id>-<run>`. */
     run: integer('run').notNull().default(1),
-    /** Starts since the last orderly end: what a kill leaves behind. */
+    /** Starts since the last orderly end: what a kill leaves behind. From the second on it runs alone. */
     starts: integer('starts').notNull().default(0),
+    /** Those of them in which nothing else ran in its process: only these say something of this message. */
+    loneStarts: integer('lone_starts').notNull().default(0),
+    /** Calls in a row that ended without spending an attempt while nothing held sending, and since when. */
+    unspent: integer('unspent').notNull().default(0),
+    unspentSince: instant('unspent_since'),
     /** Times that Redis refused this message while it took others. */
     enqueueFailures: smallint('enqueue_failures').notNull().default(0),
     createdAt: createdAt(),
@@ -145,7 +150,11 @@ export const outbox = pgTable(
     check('outbox_sent_is_not_dead', sql`sent_at is null or dead_at is null`),
     check('outbox_discarded_was_dead', sql`discarded_at is null or dead_at is not null`),
     check('outbox_alerted_is_dead', sql`alerted_at is null or dead_at is not null`),
-    check('outbox_counts_positive', sql`run >= 1 and starts >= 0 and enqueue_failures >= 0`),
+    check('outbox_unspent_has_since', sql`(unspent = 0) = (unspent_since is null)`),
+    check(
+      'outbox_counts_positive',
+      sql`run >= 1 and starts >= 0 and lone_starts >= 0 and unspent >= 0 and enqueue_failures >= 0`,
+    ),
     check(
       'outbox_dead_reason_known',
       sql.raw(`dead_reason in (${DEAD_REASONS.map((r) => `'${r}'`).join(', ')})`),
@@ -182,6 +191,10 @@ export const notifications = pgTable(
   (t) => [
     uniqueIndex('notifications_in_force').on(t.messageId).where(sql`replaced_at is null`),
     index('notifications_of_message').on(t.messageId),
+    // An acceptance under a key that was given up: a second letter, perhaps.
+    index('notifications_accepted_though_replaced')
+      .on(t.messageId)
+      .where(sql`replaced_at is not null and accepted_at is not null`),
     check('notifications_accepted_has_id', sql`(accepted_at is null) = (provider_id is null)`),
     check('notifications_answered_has_code', sql`(answered_at is null) = (answer is null)`),
   ],
@@ -207,13 +220,17 @@ export const idempotencyKeys = pgTable(
   ],
 );
 
+/** What a person can do with a dead letter. The confirmations are a person's word of what became of it at the provider. */
+const OPERATOR_ACTIONS = ['retry', 'discard', 'confirm_sent', 'confirm_not_sent'] as const;
+export type OperatorAction = (typeof OPERATOR_ACTIONS)[number];
+
 /** Who did what to which message: written in the statement of the act itself. */
 export const operatorActions = pgTable(
   'operator_actions',
   {
     id: bigint('id', { mode: 'bigint' }).primaryKey().generatedAlwaysAsIdentity(),
     operator: text('operator').notNull(),
-    action: text('action', { enum: ['retry', 'discard'] }).notNull(),
+    action: text('action', { enum: OPERATOR_ACTIONS }).notNull(),
     messageId: uuid('message_id').notNull(),
     /** The run that was dead when the person acted. */
     run: integer('run').notNull(),
@@ -222,7 +239,10 @@ export const operatorActions = pgTable(
   },
   (t) => [
     index('operator_actions_of_message').on(t.messageId),
-    check('operator_actions_known', sql`action in ('retry', 'discard')`),
+    check(
+      'operator_actions_known',
+      sql.raw(`action in (${OPERATOR_ACTIONS.map((a) => `'${a}'`).join(', ')})`),
+    ),
   ],
 );
 
@@ -234,14 +254,24 @@ export const alerts = pgTable('alerts', {
   notifiedAt: instant('notified_at'),
 });
 
-/** While a row's `until` lies ahead, no notifier takes work. */
-export const holds = pgTable('holds', {
-  name: text('name').primaryKey(),
-  reason: text('reason').notNull(),
-  openedAt: instant('opened_at').notNull().defaultNow(),
-  until: instant('until').notNull(),
-  pauses: integer('pauses').notNull(),
-});
+/**
+ * While this row is there, sending is held: until `until` altogether, and from then on for all but the one notifier that
+ * probes with one message.
+ */
+export const holds = pgTable(
+  'holds',
+  {
+    name: text('name').primaryKey(),
+    reason: text('reason').notNull(),
+    openedAt: instant('opened_at').notNull().defaultNow(),
+    until: instant('until').notNull(),
+    pauses: integer('pauses').notNull(),
+    /** Who probes, and for how long at most: it may be killed meanwhile. */
+    prober: uuid('prober'),
+    probeUntil: instant('probe_until'),
+  },
+  () => [check('holds_probed_by_somebody', sql`(prober is null) = (probe_until is null)`)],
+);
 
 /** Who may act alone, and until when by the database's clock. */
 export const leases = pgTable('leases', {

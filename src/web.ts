@@ -5,11 +5,11 @@ import swaggerUi from '@fastify/swagger-ui';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import { apiRoutes } from './api.ts';
 import { adminRoutes } from './board.ts';
-import { type Database, openDatabase } from './database.ts';
+import type { Database } from './database.ts';
 import { addHealthRoutes, httpCloser } from './health.ts';
 import { openHinter } from './hints.ts';
+import { openLedger } from './ledger.ts';
 import { main, type Process } from './lifecycle.ts';
-import { ledgerTime } from './outbox.ts';
 import { addProblemHandlers, answerError } from './problem.ts';
 import { openQueue, type QueueDoor } from './queue.ts';
 
@@ -76,9 +76,7 @@ const describe = (publicUrl: string) => ({
 
 await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) => {
   const { config, log } = process;
-  const { db, close } = openDatabase(config.databaseUrl, 'web', 16);
-  process.onClose('database', close);
-  process.onReady('database', () => ledgerTime(db));
+  const { db } = openLedger(process, 16);
   const hinter = openHinter(config.databaseUrl, log);
   process.onClose('hints', hinter.close);
   const queue = openQueue(config, log);

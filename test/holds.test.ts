@@ -1,9 +1,19 @@
-/** Holds: how long sending pauses, who lengthens the pause, and who may end it. Times are read from the row, never waited for. */
+/** Holds: how long sending pauses, who lengthens the pause, who probes, and who may end it. Times are read from the row, never waited for. */
+import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type OpenDatabase, openDatabase, run } from '../src/database.ts';
-import { currentHold, type Hold, liftHold, openHold } from '../src/holds.ts';
+import {
+  currentHold,
+  endIdleHold,
+  giveProbeBack,
+  type Hold,
+  liftHold,
+  openHold,
+  takeProbe,
+} from '../src/holds.ts';
 import { createLedger, type Ledger } from './support/ledger.ts';
+import { stageOne } from './support/rows.ts';
 
 let ledger: Ledger;
 let db: Ledger['db'];
@@ -23,6 +33,12 @@ async function hold(): Promise<Hold> {
   const found = await currentHold(db);
   if (!found) throw new Error('nothing is held');
   return found;
+}
+
+/** Its end, exact. */
+async function end(): Promise<string | undefined> {
+  const [row] = await run<{ until: string }>(db, sql`select until::text as until from holds`);
+  return row?.until;
 }
 
 /** Opens the hold and answers the pause that this has brought, in seconds. */
@@ -55,7 +71,7 @@ describe('a hold', () => {
 
   it('begins with a second', async () => {
     expect(await pauseOf()).toBe(1);
-    expect(await hold()).toMatchObject({ reason: 'rate_limited', ahead: true, recent: true, pauses: 1 });
+    expect(await hold()).toMatchObject({ reason: 'rate_limited', ahead: true, probed: false, pauses: 1 });
   });
 
   it('doubles its pause each time that it is opened again, up to a minute', async () => {
@@ -91,10 +107,11 @@ describe('a hold', () => {
 
   it('only grows while it stands', async () => {
     await openHold(db, 'rate_limited', 30);
-    const { until } = await hold();
+    const until = await end();
     await openHold(db, 'rate_limited', 5);
     await openHold(db, 'provider_denied', null);
-    expect(await hold()).toMatchObject({ until, pauses: 1, reason: 'provider_denied' });
+    expect(await end()).toBe(until);
+    expect(await hold()).toMatchObject({ pauses: 1, reason: 'provider_denied' });
     expect(await pauseOf(90)).toBe(90);
   });
 
@@ -109,16 +126,16 @@ describe('a hold', () => {
     ).toEqual([{ longest: true }]);
   });
 
-  it('is recent for a minute after its end, and keeps its beginning', async () => {
+  it('keeps its beginning while it is opened again', async () => {
     await openHold(db, 'quota_exceeded', 10);
     const { openedAt } = await hold();
     expect(openedAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     await passPause();
-    expect(await hold()).toMatchObject({ ahead: false, recent: true, openedAt });
+    expect(await hold()).toMatchObject({ ahead: false, openedAt });
     await openHold(db, 'quota_exceeded', null);
     expect((await hold()).openedAt).toBe(openedAt);
     await pass(63);
-    expect(await hold()).toMatchObject({ ahead: false, recent: false });
+    expect((await hold()).openForSeconds).toBeGreaterThanOrEqual(63);
   });
 
   it('that was forgotten begins anew', async () => {
@@ -143,43 +160,95 @@ describe('a hold', () => {
   });
 });
 
-describe('lifting', () => {
-  it('ends a hold that has passed, for good', async () => {
+describe('a probe', () => {
+  const [ada, bob] = [randomUUID(), randomUUID()];
+
+  it('is nobody’s before the pause is over, or where nothing is held', async () => {
+    expect(await takeProbe(db, ada, 10)).toBe(false);
+    await openHold(db, 'rate_limited', null);
+    expect(await takeProbe(db, ada, 10)).toBe(false);
+    expect((await hold()).probed).toBe(false);
+  });
+
+  it('is one notifier’s at a time, of many that ask at once', async () => {
     await openHold(db, 'rate_limited', null);
     await passPause();
-    await liftHold(db, (await hold()).until);
+    const won = await Promise.all(Array.from({ length: 20 }, () => takeProbe(db, randomUUID(), 10)));
+    expect(won.filter(Boolean)).toHaveLength(1);
+    expect(await hold()).toMatchObject({ ahead: false, probed: true });
+  });
+
+  it('that succeeds ends the hold for good', async () => {
+    await openHold(db, 'rate_limited', null);
+    await passPause();
+    await takeProbe(db, ada, 10);
+    await liftHold(db, ada);
     expect(await currentHold(db)).toBeUndefined();
     expect(await pauseOf()).toBe(1);
   });
 
-  it('leaves a hold alone whose end lies ahead', async () => {
+  it('that fails makes the hold grow, and is the next one’s then', async () => {
     await openHold(db, 'rate_limited', null);
-    await liftHold(db, (await hold()).until);
+    await passPause();
+    await takeProbe(db, ada, 10);
+    expect(await pauseOf()).toBe(2);
+    expect(await hold()).toMatchObject({ ahead: true, probed: false, pauses: 2 });
+    await passPause();
+    expect(await takeProbe(db, bob, 10)).toBe(true);
+  });
+
+  it('that learned nothing is the next one’s at once', async () => {
+    await openHold(db, 'rate_limited', null);
+    await passPause();
+    await takeProbe(db, ada, 10);
+    await giveProbeBack(db, bob); // not his to give
+    expect(await takeProbe(db, bob, 10)).toBe(false);
+    await giveProbeBack(db, ada);
+    expect(await takeProbe(db, bob, 10)).toBe(true);
+  });
+
+  it('whose notifier is killed ends with its time, and its late success lifts nothing', async () => {
+    await openHold(db, 'rate_limited', null);
+    await passPause();
+    await takeProbe(db, ada, 10);
+    await run(db, sql`update holds set probe_until = now() - interval '1 ms'`);
+    expect(await takeProbe(db, bob, 10)).toBe(true);
+    await liftHold(db, ada);
+    expect((await hold()).probed).toBe(true);
+  });
+
+  it('does not lift what has grown meanwhile', async () => {
+    await openHold(db, 'rate_limited', null);
+    await passPause();
+    await takeProbe(db, ada, 10);
+    await openHold(db, 'rate_limited', 30); // a call from before the hold has just failed too
+    await liftHold(db, ada);
+    expect(await hold()).toMatchObject({ ahead: true, pauses: 2 });
+  });
+});
+
+describe('a hold whose pause is over', () => {
+  const enqueue = (id: string) => run(db, sql`update outbox set enqueued_at = now() where id = ${id}`);
+
+  it('ends by itself when there is no message to probe with', async () => {
+    await openHold(db, 'rate_limited', null);
+    await endIdleHold(db);
     expect((await hold()).ahead).toBe(true);
+    await passPause();
+    const message = await stageOne(db);
+    await enqueue(message.id);
+    await endIdleHold(db);
+    expect((await hold()).ahead).toBe(false);
+    await run(db, sql`update outbox set sent_at = now() where id = ${message.id}`);
+    await endIdleHold(db);
+    expect(await currentHold(db)).toBeUndefined();
   });
 
-  it('leaves a hold alone that has grown since it was seen', async () => {
+  it('stays while somebody probes', async () => {
     await openHold(db, 'rate_limited', null);
     await passPause();
-    const { until } = await hold();
-    await openHold(db, 'rate_limited', null);
-    await passPause();
-    await liftHold(db, until);
-    expect((await hold()).pauses).toBe(2);
-  });
-
-  it('by many at the same time, while others open it, never shortens what was opened', async () => {
-    for (let round = 0; round < 20; round += 1) {
-      await openHold(db, 'rate_limited', null);
-      await passPause();
-      const { until } = await hold();
-      await Promise.all([
-        ...Array.from({ length: 5 }, () => liftHold(db, until)),
-        openHold(db, 'rate_limited', 30),
-        ...Array.from({ length: 5 }, () => liftHold(db, until)),
-      ]);
-      expect((await hold()).ahead).toBe(true);
-      await run(db, sql`delete from holds`);
-    }
+    await takeProbe(db, randomUUID(), 10);
+    await endIdleHold(db);
+    expect((await hold()).probed).toBe(true);
   });
 });

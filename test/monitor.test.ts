@@ -12,7 +12,7 @@ import { createMonitor, type Monitor, type MonitorParts } from '../workers/monit
 import type { Relay } from '../workers/relay.ts';
 import { startProxy } from './support/proxy.ts';
 import { until } from './support/until.ts';
-import { openWorld, type World } from './support/world.ts';
+import { openWorld, RIGHT_CLOCK, type World } from './support/world.ts';
 
 const PUBLIC_URL = 'https://shop.example';
 
@@ -51,7 +51,16 @@ async function monitor(parts: Partial<MonitorParts> = {}): Promise<Monitor> {
 
 function standby(parts: Partial<MonitorParts> = {}): Monitor {
   const { db, queue, config, log } = world;
-  return createMonitor({ db, queue, config, log, metrics: new Registry(), deliver: hear, ...parts });
+  return createMonitor({
+    db,
+    queue,
+    config,
+    log,
+    metrics: new Registry(),
+    deliver: hear,
+    clock: RIGHT_CLOCK,
+    ...parts,
+  });
 }
 
 async function messageOf(orderId: string): Promise<MessageRun> {
@@ -390,7 +399,9 @@ describe('a hold', () => {
           reasons: [{ reason, count: 1, messageIds: [] }],
         },
       ]);
-      // Between two pauses it is not over yet.
+      // Between two pauses it is not over yet, while there is something to send.
+      await world.order();
+      await change(sql`update outbox set enqueued_at = now()`);
       await change(sql`update holds set until = now() - interval '5 seconds'`);
       await one.scan();
       expect(heard).toHaveLength(1);
@@ -402,7 +413,7 @@ describe('a hold', () => {
     },
   );
 
-  it('that ended without a success, because nothing was left to send, is over after a while', async () => {
+  it('is over after its pause when nothing is left to be sent', async () => {
     const one = await monitor();
     await openHold(world.db, 'provider_denied', null);
     await one.scan();

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTes
 import type { Interception, Mailbox } from '../local/mailbox.ts';
 import { readConfig } from '../src/config.ts';
 import { connect, openDatabase, run } from '../src/database.ts';
-import { currentHold } from '../src/holds.ts';
+import { currentHold, type HoldReason, openHold, takeProbe } from '../src/holds.ts';
 import { orderCreated } from '../src/letters/order-created.ts';
 import { openMailer } from '../src/mailer.ts';
 import { discardMessage, type StartedMessage } from '../src/outbox.ts';
@@ -84,6 +84,10 @@ async function ledgerOf({ id }: MessageRun): Promise<Row | undefined> {
   return row;
 }
 
+function raise(why: string): never {
+  throw new Error(why);
+}
+
 const bodies = () => mailbox.requests().map(({ body }) => body);
 const keys = () => mailbox.requests().map(({ idempotencyKey }) => idempotencyKey);
 const recipients = () => mailbox.letters().flatMap(({ to }) => to);
@@ -143,7 +147,9 @@ describe('judge', () => {
     order: { currency: 'EUR', total: '900', createdAt: '2026-01-01T00:00:00Z', items: [] },
     customer: { email: 'ada@example.com', name: 'Ada' },
     letter: null,
-    hold: null,
+    unspent: 0,
+    unspentForSeconds: 0,
+    held: null,
   };
   const letter: NonNullable<StartedMessage['letter']> = {
     id: '0192f0c0-0000-7000-8000-000000000003',
@@ -153,7 +159,7 @@ describe('judge', () => {
     unknownForSeconds: null,
   };
   const at = '2026-01-01 00:00:00+00';
-  const verdictOn = (message: StartedMessage | undefined): Verdict => judge(job, message, ACCOUNT);
+  const verdictOn = (message: StartedMessage | undefined): Verdict => judge(job, message, ACCOUNT, false);
 
   it.each<[string, Partial<StartedMessage>]>([
     ['at first', {}],
@@ -163,9 +169,16 @@ describe('judge', () => {
       'proven not accepted elsewhere',
       { letter: { ...letter, account: 'https://elsewhere.example shop.example' } },
     ],
-    ['after a hold', { hold: { reason: 'rate_limited', until: at, ahead: false } }],
   ])('sends a message %s', (_, part) => {
     expect(verdictOn({ ...sound, ...part }).do).toBe('send');
+  });
+
+  it('sends a message during a hold when it is the probe', () => {
+    expect(judge(job, { ...sound, held: 'rate_limited' }, ACCOUNT, true).do).toBe('send');
+  });
+
+  it('sends a message alone whose last start has had no orderly end', () => {
+    expect(verdictOn({ ...sound, starts: 2 }).do).toBe('send alone');
   });
 
   it.each<[string, StartedMessage | undefined]>([
@@ -191,14 +204,10 @@ describe('judge', () => {
     ],
     [
       'dead during a hold: a dead letter needs no provider',
-      { deadReason: 'poison', hold: { reason: 'rate_limited', until: at, ahead: true } },
+      { deadReason: 'poison', held: 'rate_limited' },
       { do: 'fail', code: 'poison' },
     ],
-    [
-      'during a hold: it waits',
-      { hold: { reason: 'rate_limited', until: at, ahead: true } },
-      { do: 'wait', ms: 0 },
-    ],
+    ['during a hold: it waits', { held: 'rate_limited' }, { do: 'wait', ms: 0 }],
     ['of a type from the future: it waits', { type: 'order.returned' }, { do: 'wait', ms: 60_000 }],
     ['without its order', { order: null, customer: null }, { do: 'die', reason: 'order_missing' }],
     ['without its customer', { customer: null }, { do: 'die', reason: 'customer_missing' }],
@@ -589,6 +598,241 @@ describe('a job in hand', () => {
     });
   });
 
+  describe('when the pause of a hold is over', () => {
+    const endPause = () => change(sql`update holds set until = now() - interval '1 ms'`);
+    async function held(reason: HoldReason = 'provider_denied'): Promise<void> {
+      await openHold(world.db, reason, 60);
+      await endPause();
+    }
+    const jobs = (count: number) => Promise.all(Array.from({ length: count }, () => taken()));
+    /** So many notifiers that have seen the hold. */
+    async function watching(count: number): Promise<Notifier[]> {
+      const all = Array.from({ length: count }, () => world.idleNotifier());
+      for (const one of all) await one.watch();
+      return all;
+    }
+
+    it('is one of many that is tried, of all notifiers; its acceptance lifts the hold', async () => {
+      await held();
+      const all = await watching(3);
+      const many = await jobs(12);
+      const ends = await Promise.all(many.map((job, i) => all[i % 3]?.handle(job)));
+      expect(ends.filter((end) => end?.end === 'completed')).toHaveLength(1);
+      expect(ends.filter((end) => end?.end === 'postponed')).toHaveLength(11);
+      expect(mailbox.requests()).toHaveLength(1);
+      expect(await currentHold(world.db)).toBeUndefined();
+      for (const one of all) await one.watch();
+      expect(await all[1]?.handle(many[11] ?? raise('twelve were made'))).toEqual(completed);
+    });
+
+    it('makes the hold grow when it fails, and another message is the next one', async () => {
+      await held();
+      const [one] = await watching(1);
+      const [first, second] = await jobs(2);
+      if (!one || !first || !second) throw new Error('two were made');
+      answering(refusal(401, 'missing_api_key'));
+      expect(await one.handle({ ...first, lastAttempt: true })).toEqual(postponed(0));
+      expect(await currentHold(world.db)).toMatchObject({ ahead: true, probed: false, pauses: 2 });
+      expect(await one.handle(second)).toEqual(postponed(0));
+      expect(mailbox.requests()).toHaveLength(1);
+      await endPause();
+      await one.watch();
+      expect(await one.handle(second)).toEqual(completed);
+      expect(await ledgerOf(first)).toMatchObject({ reason: null });
+    });
+
+    it('spends nothing when its outcome is unknown, and the hold is of the provider that does not answer', async () => {
+      await held();
+      const [one] = await watching(1);
+      const job = await taken(undefined, true);
+      answering(SERVER_ERROR);
+      expect(await one?.handle(job)).toEqual(postponed(0));
+      expect(await currentHold(world.db)).toMatchObject({ reason: 'provider_unreachable', pauses: 2 });
+      expect(await ledgerOf(job)).toMatchObject({ reason: null, unknown: true, starts: 0 });
+    });
+
+    it.each<[HoldReason, boolean]>([
+      ['provider_unreachable', true],
+      ['quota_exceeded', false],
+    ])('and was refused itself, a hold for %s is lifted: %s', async (reason, lifted) => {
+      await held(reason);
+      const [one] = await watching(1);
+      answering(BAD_ADDRESS);
+      expect(await one?.handle(await taken())).toEqual(failedForGood('refused: validation_error'));
+      expect((await currentHold(world.db)) === undefined).toBe(lifted);
+      // Otherwise the next one is tried at once.
+      expect(await one?.handle(await taken())).toEqual(completed);
+      expect(await currentHold(world.db)).toBeUndefined();
+    });
+
+    it('and has nothing to send, leaves the probe to the next one', async () => {
+      await held();
+      const [one] = await watching(1);
+      const sent = await taken();
+      await change(sql`update outbox set sent_at = now(), enqueued_at = now() where id = ${sent.id}`);
+      expect(await one?.handle(sent)).toEqual(completedWithoutCall);
+      expect(await one?.handle(await taken())).toEqual(completed);
+      expect(await currentHold(world.db)).toBeUndefined();
+    });
+
+    it('waits while another notifier, perhaps a dead one, still has the probe', async () => {
+      await held();
+      const [one] = await watching(1);
+      await takeProbe(world.db, '0192f0c0-0000-7000-8000-00000000dead', 60);
+      const job = await taken();
+      expect(await one?.handle(job)).toEqual(postponed(0));
+      await one?.watch();
+      expect(await one?.handle(job)).toEqual(postponed(0));
+      await change(sql`update holds set probe_until = now() - interval '1 ms'`);
+      await one?.watch();
+      expect(await one?.handle(job)).toEqual(completed);
+    });
+  });
+
+  describe('while the provider answers nobody', () => {
+    it('the tenth unknown answer in a row holds, over at least two messages, and spends nothing', async () => {
+      const [one, other] = [await taken(), await taken()];
+      mailbox.intercept(() => SERVER_ERROR);
+      for (let i = 0; i < 12; i += 1)
+        expect(await notifier.handle(one)).toEqual(failedForNow('internal_server_error'));
+      expect(await currentHold(world.db)).toBeUndefined(); // it may be the letter's own fault
+      expect(await notifier.handle({ ...other, lastAttempt: true })).toEqual(postponed(0));
+      expect(await currentHold(world.db)).toMatchObject({ reason: 'provider_unreachable' });
+      expect(await ledgerOf(other)).toMatchObject({ reason: null });
+    });
+
+    it.each<[string, Interception | undefined]>([
+      ['an acceptance', undefined],
+      ['a refusal', BAD_ADDRESS],
+    ])('%s in between ends the streak', async (_, answer) => {
+      const [one, other] = [await taken(), await taken()];
+      answering(...Array.from({ length: 9 }, () => SERVER_ERROR));
+      for (let i = 0; i < 9; i += 1) await notifier.handle(i % 2 ? one : other);
+      mailbox.intercept(() => answer);
+      await notifier.handle(await taken());
+      mailbox.intercept(() => SERVER_ERROR);
+      expect(await notifier.handle(one)).toEqual(failedForNow('internal_server_error'));
+      expect(await currentHold(world.db)).toBeUndefined();
+    });
+
+    it('a message on its last attempt does not die while another one fails too and none is accepted', async () => {
+      await change(
+        sql`update outbox set sent_at = now(), enqueued_at = now(), dead_at = null, dead_reason = null, discarded_at = null where sent_at is null`,
+      );
+      const [one, other] = [await taken(), await taken()];
+      await change(sql`update outbox set enqueued_at = now() where id in (${one.id}, ${other.id})`);
+      mailbox.intercept(() => SERVER_ERROR);
+      await notifier.handle(other);
+      expect(await notifier.handle({ ...one, lastAttempt: true })).toEqual(postponed(0));
+      expect(await currentHold(world.db)).toMatchObject({ reason: 'provider_unreachable' });
+    });
+
+    it('a message on its last attempt dies when others were accepted meanwhile', async () => {
+      const one = await taken('down@example.com');
+      await notifier.handle(one);
+      await notifier.handle(await taken());
+      expect(await notifier.handle({ ...one, lastAttempt: true })).toMatchObject({ forGood: true });
+      expect(await ledgerOf(one)).toMatchObject({ reason: 'attempts_exhausted' });
+    });
+  });
+
+  describe('that goes round without spending an attempt', () => {
+    const DENIED = refusal(403, 'validation_error');
+    /** A call that is denied, while everybody else's is not: no hold stands before it. */
+    async function denied(job: TakenJob) {
+      mailbox.intercept(() => DENIED);
+      const end = await world.idleNotifier().handle(job);
+      await change(sql`delete from holds`);
+      return end;
+    }
+
+    it('spends one after a quarter of an hour', async () => {
+      const job = await taken();
+      for (let i = 0; i < 7; i += 1) expect(await denied(job)).toEqual(postponed(0));
+      await change(sql`update outbox set unspent_since = now() - interval '15 minutes' where id = ${job.id}`);
+      expect(await denied(job)).toEqual(failedForNow('validation_error'));
+      expect(await denied(job)).toEqual(postponed(0)); // and has another quarter of an hour
+    });
+
+    it('dies of it when that was its last one', async () => {
+      const job = await taken(undefined, true);
+      for (let i = 0; i < 6; i += 1) await denied(job);
+      await change(sql`update outbox set unspent_since = now() - interval '15 minutes' where id = ${job.id}`);
+      expect(await denied(job)).toEqual(failedForGood('attempts_exhausted: validation_error'));
+    });
+
+    it('spends none for a hold that it only waited for', async () => {
+      const job = await taken();
+      expect(await denied(job)).toEqual(postponed(0));
+      await change(sql`update outbox set unspent_since = now() - interval '1 day' where id = ${job.id}`);
+      expect(await denied(job)).toEqual(postponed(0));
+    });
+  });
+
+  describe('whose last start had no orderly end', () => {
+    /** As if its process had been killed so often, of these so often while it was alone. */
+    const killed = ({ id }: TakenJob, starts: number, alone = 0) =>
+      change(sql`update outbox set starts = ${starts}, lone_starts = ${alone} where id = ${id}`);
+
+    it('is sent when nothing else is under way, and then nothing tells of it any more', async () => {
+      const [slow, suspect] = [await taken('slow@example.com'), await taken('ada@example.com')];
+      await killed(suspect, 1);
+      const first = notifier.handle(slow);
+      await until(() => mailbox.requests().length === 1, 'a call under way');
+      const second = notifier.handle(suspect);
+      await until(async () => (await ledgerOf(suspect))?.starts === 2, 'a second start');
+      expect(await notifier.handle(await taken())).toEqual(postponed(0)); // nobody comes in between
+      expect(mailbox.requests()).toHaveLength(1);
+      expect(await Promise.all([first, second])).toEqual([completed, completed]);
+      expect(recipients()).toEqual(['slow@example.com', 'ada@example.com']);
+      expect(await ledgerOf(suspect)).toMatchObject({ starts: 0 });
+      expect(await notifier.handle(await taken())).toEqual(completed);
+    });
+
+    it('is poison after ten starts alone, and not before', async () => {
+      const [innocent, poison] = [await taken(), await taken()];
+      await killed(innocent, 99, 9);
+      await killed(poison, 11, 10);
+      expect(await notifier.handle(innocent)).toEqual(completed);
+      expect(await notifier.handle(poison)).toEqual(failedForGood('poison'));
+      expect(await ledgerOf(poison)).toMatchObject({ reason: 'poison' });
+      expect(mailbox.requests()).toHaveLength(1);
+    });
+
+    it('keeps that when its process ends before its turn has come', async () => {
+      const ending = new AbortController();
+      const one = world.idleNotifier({ ending: ending.signal });
+      const [slow, suspect] = [await taken('slow@example.com'), await taken()];
+      await killed(suspect, 1);
+      const first = one.handle(slow);
+      await until(() => mailbox.requests().length === 1, 'a call under way');
+      const second = one.handle(suspect);
+      await until(async () => (await ledgerOf(suspect))?.starts === 2, 'a second start');
+      ending.abort();
+      expect(await Promise.all([first, second])).toEqual([completed, postponed(0)]);
+      expect(await ledgerOf(suspect)).toMatchObject({ starts: 2 });
+    });
+  });
+
+  it('goes back untouched while the clock is not the ledger’s', async () => {
+    let wrong = true;
+    const told: string[] = [];
+    const one = world.idleNotifier({ clock: { isWrong: () => wrong } });
+    one.attach({ pause: async () => void told.push('pause'), resume: () => void told.push('resume') });
+    const job = await taken();
+    expect(await one.handle(job)).toEqual(postponed(0));
+    await one.watch();
+    expect(await one.handle(job)).toEqual(postponed(0));
+    expect([one.holding(), await ledgerOf(job)]).toEqual([
+      'the clock is wrong',
+      expect.objectContaining({ starts: 0 }),
+    ]);
+    wrong = false;
+    await one.watch();
+    expect(await one.handle(job)).toEqual(completed);
+    expect(told).toEqual(['pause', 'resume']);
+  });
+
   describe('while Postgres is away', () => {
     it('goes back unspent and uncalled, and so does every other until Postgres is back', async () => {
       const { proxy, db } = await fragileLedger();
@@ -751,6 +995,42 @@ describe('a provider that refuses everybody', () => {
   });
 });
 
+describe('a provider that answers nobody', () => {
+  inWorld();
+  beforeAll(async () => {
+    world.draining(await world.relay());
+    world.notifier();
+    world.notifier();
+  });
+
+  it.each<[string, Interception]>([
+    ['hangs up', 'hang-up'],
+    ['hangs up after accepting', 'accept-and-hang-up'],
+    ['answers 503', refusal(503, 'application_error')],
+  ])(
+    'and %s is waited for: nobody dies of it, and each has one letter once it is over',
+    async (_, answer) => {
+      let failing = true;
+      mailbox.intercept(() => (failing ? answer : undefined));
+      const orders = await Promise.all(Array.from({ length: 30 }, () => world.order()));
+      await until(async () => ((await currentHold(world.db))?.pauses ?? 0) >= 2, 'a second pause');
+      failing = false;
+      for (const orderId of orders) await world.untilLetter(orderId, 'sent');
+      expect(mailbox.letters()).toHaveLength(orders.length);
+      expect(await world.queue.failedRuns(0, 10)).toEqual([]);
+      await until(async () => (await currentHold(world.db)) === undefined, 'a lifted hold');
+    },
+  );
+
+  it('does not keep one bad letter alive: it dies of its attempts while the others are sent', async () => {
+    const bad = await world.order('down@example.com');
+    const orders = await Promise.all(Array.from({ length: 100 }, () => world.order()));
+    for (const orderId of orders) await world.untilLetter(orderId, 'sent');
+    await world.untilLetter(bad, 'dead');
+    expect(mailbox.letters()).toHaveLength(100);
+  });
+});
+
 describe('an outage of Postgres', () => {
   inWorld({ NOTIFICATION_ATTEMPTS: '1' });
   let relay: Relay;
@@ -843,7 +1123,7 @@ describe('what a person is called and where they get their letters', () => {
         body: { statusCode: 422, name: `no ${to[0]}`, message: `Zebulon Hemlock of ${to[0]} is not welcome` },
       };
     });
-    const names = ['anybody', 'refused', 'down', 'flaky', 'hangup', 'wordy', 'poison'];
+    const names = ['anybody', 'refused', 'down', 'hangup', 'wordy', 'poison'];
     const orders = await Promise.all(names.map((name) => orderOf(`${name}@zebulon.example`)));
     const workers = [world.draining(await world.relay()), world.notifier({ metrics })];
     onTestFinished(async () => void (await Promise.all(workers.map(({ stop }) => stop()))));
@@ -852,8 +1132,8 @@ describe('what a person is called and where they get their letters', () => {
       const statuses = read.map(({ notifications }) => notifications[0]?.status);
       return statuses.every((status) => status === 'sent' || status === 'dead') && statuses;
     }, 'an end for every letter');
-    expect(ends).toEqual(['sent', 'dead', 'dead', 'dead', 'sent', 'dead', 'dead']);
-    await until(async () => (await world.queue.failedRuns(0, 10)).length === 5);
+    expect(ends).toEqual(['sent', 'dead', 'dead', 'sent', 'dead', 'dead']);
+    await until(async () => (await world.queue.failedRuns(0, 10)).length === 4);
 
     expect(await redisDump()).toContain('order.created'); // it does look inside
     expect(await redisDump()).not.toMatch(SECRET);

@@ -6,12 +6,17 @@ import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { array, coalesce, connect, type OpenDatabase, openDatabase, run } from '../src/database.ts';
 import {
+  acceptReported,
   backlog,
   chargeEnqueue,
+  confirmNotSent,
+  confirmSent,
+  countLoneStart,
   deadGroups,
   deadLetters,
   deadMessages,
   discardMessage,
+  doubleAcceptances,
   giveLeaseBack,
   ledgerTime,
   markAlerted,
@@ -19,6 +24,7 @@ import {
   markSent,
   type OpenCall,
   openCalls,
+  othersFare,
   outdatedRuns,
   overdueMessages,
   purgeFinished,
@@ -149,6 +155,11 @@ const runMoves: Move[] = [
     name: 'startMessages',
     changes: ['staged', 'enqueued'],
     act: (m) => startMessages(db, [m]),
+  },
+  {
+    name: 'countLoneStart',
+    changes: ['staged', 'enqueued'],
+    act: (m) => countLoneStart(db, m),
   },
   {
     name: 'openCalls',
@@ -379,7 +390,9 @@ describe('a start', () => {
       sentAt: null,
       deadReason: null,
       letter: null,
-      hold: null,
+      held: null,
+      unspent: 0,
+      unspentForSeconds: 0,
       customer: { email: 'ada@example.com', name: 'Ada' },
       order: {
         currency: 'EUR',
@@ -394,6 +407,140 @@ describe('a start', () => {
     for (const starts of [1, 2, 3]) expect((await startMessages(db, [message]))[0]).toMatchObject({ starts });
     await settleAttempts(db, [settlement(message)]);
     expect((await startMessages(db, [message]))[0]).toMatchObject({ starts: 1 });
+  });
+
+  it('begins anew after one whose orderly end the ledger could not be told', async () => {
+    const [message, other] = await stage(db, 2);
+    if (!message || !other) throw new Error('two were staged');
+    await startMessages(db, [message, other]);
+    const [one, two] = await startMessages(db, [{ ...message, explained: true }, other]);
+    expect([one?.starts, two?.starts]).toEqual([1, 2]);
+  });
+
+  it('alone is counted besides, until an orderly end or an acceptance', async () => {
+    const message = await inState('enqueued');
+    expect([await countLoneStart(db, message), await countLoneStart(db, message)]).toEqual([1, 2]);
+    expect(await countLoneStart(db, { ...message, run: 2 })).toBeUndefined();
+    await settleAttempts(db, [settlement(message)]);
+    expect(await countLoneStart(db, message)).toBe(1);
+    await accept(message);
+    expect(await outboxRow(db, message.id)).toMatchObject({ lone_starts: 0, starts: 0 });
+  });
+});
+
+describe('a message that goes round without spending an attempt', () => {
+  const again = (message: MessageRun) => settleAttempts(db, [settlement(message, { circling: 'again' })]);
+  const seen = async (message: MessageRun) => (await startMessages(db, [message]))[0];
+
+  it('is counted, and since when, until that is over', async () => {
+    const message = await stageOne(db);
+    for (const unspent of [1, 2, 3]) {
+      await again(message);
+      expect(await seen(message)).toMatchObject({ unspent });
+    }
+    await run(
+      db,
+      sql`update outbox set unspent_since = unspent_since - interval '1 hour' where id = ${message.id}`,
+    );
+    await again(message);
+    expect((await seen(message))?.unspentForSeconds).toBeGreaterThanOrEqual(3_600);
+    await settleAttempts(db, [settlement(message)]); // an end that says nothing of it
+    expect(await seen(message)).toMatchObject({ unspent: 4 });
+    await settleAttempts(db, [settlement(message, { circling: 'over' })]);
+    expect(await seen(message)).toMatchObject({ unspent: 0, unspentForSeconds: 0 });
+  });
+
+  it('has forgotten that when a person retries it', async () => {
+    const message = await inState('enqueued');
+    await again(message);
+    await die(message);
+    await retryMessage(db, { id: message.id, run: 1, operator: 'eve' });
+    expect(await seen({ ...message, run: 2 })).toMatchObject({ unspent: 0 });
+  });
+});
+
+describe('a letter whose outcome is unknown', () => {
+  const failing = async () => {
+    const message = await inState('enqueued');
+    await settleAttempts(db, [settlement(message, { call: message.call, answer: 'http_503' })]);
+    return message;
+  };
+  const quiet = () =>
+    run(
+      db,
+      sql`update outbox set sent_at = now(), enqueued_at = coalesce(enqueued_at, now()), dead_at = null, dead_reason = null, discarded_at = null`,
+    );
+
+  it('is compared with others: they fail too while none is accepted, and pass as soon as one is', async () => {
+    await quiet();
+    const one = await failing();
+    expect(await othersFare(db, one.call.letterId)).toBe('none');
+    const underWay = await inState('enqueued');
+    expect(await othersFare(db, one.call.letterId)).toBe('none'); // the other one has no answer yet
+    const other = await failing();
+    expect(await othersFare(db, one.call.letterId)).toBe('fail');
+    await accept(underWay);
+    expect(await othersFare(db, one.call.letterId)).toBe('pass');
+    expect(await othersFare(db, other.call.letterId)).toBe('pass');
+  });
+
+  it('has nobody to be compared with when the other one is dead or was refused', async () => {
+    await quiet();
+    const one = await failing();
+    await die(await failing());
+    const refused = await inState('enqueued');
+    await settleAttempts(db, [settlement(refused, { call: refused.call, answer: 'x', notAccepted: true })]);
+    expect(await othersFare(db, one.call.letterId)).toBe('none');
+  });
+});
+
+describe('a report of the provider', () => {
+  const report = (messageId: string, providerId: string, at = new Date().toISOString()) =>
+    acceptReported(db, { messageId, providerId, at });
+
+  it.each(['enqueued', 'dead', 'discarded'] as const)('makes a message sent that is %s', async (state) => {
+    const message = await inState(state);
+    expect(await report(message.id, 're_7')).toBe(true);
+    expect((await outboxRow(db, message.id)).sent_at).not.toBeNull();
+    expect(await letterRows(db, message.id)).toMatchObject([{ provider_id: 're_7' }]);
+  });
+
+  it('of what is known already changes nothing, and of an unknown message neither', async () => {
+    const message = await inState('sent');
+    const before = await story(message.id);
+    expect(await report(message.id, 're_1')).toBe(true);
+    expect(await story(message.id)).toEqual(before);
+    expect(await report(uuidv7(), 're_1')).toBe(false);
+  });
+
+  it('is about the letter that was in force at its time', async () => {
+    const message = await inState('enqueued');
+    await run(db, sql`update notifications set replaced_at = now() where message_id = ${message.id}`);
+    const newer = { ...message, call: await opened(message, 'a new letter') };
+    await report(message.id, 're_old', '2020-01-01T00:00:00Z');
+    await report(message.id, 're_new');
+    const found = await run(
+      db,
+      sql`select id, provider_id from notifications where message_id = ${message.id}`,
+    );
+    expect(found).toContainEqual({ id: message.call.letterId, provider_id: 're_old' });
+    expect(found).toContainEqual({ id: newer.call.letterId, provider_id: 're_new' });
+  });
+});
+
+describe('a message of which two letters were accepted', () => {
+  it('is counted and named', async () => {
+    const before = await doubleAcceptances(db);
+    const message = await inState('enqueued');
+    await run(db, sql`update notifications set replaced_at = now() where message_id = ${message.id}`);
+    const newer = { ...message, call: await opened(message, 'a new letter') };
+    await accept(message, 're_old');
+    expect((await doubleAcceptances(db)).count).toBe(before.count); // one alone
+    await accept(newer, 're_new');
+    const { count, messageIds, oldest } = await doubleAcceptances(db);
+    expect(count).toBe(before.count + 1);
+    expect(messageIds[0]).toBe(message.id);
+    expect(oldest).toMatch(/Z$/);
   });
 });
 
@@ -704,6 +851,75 @@ describe('a discard', () => {
     expect(await discard(uuidv7())).toBe('unknown_message');
     const rows = await run(db, sql`select note from operator_actions where message_id = ${message.id}`);
     expect(rows).toEqual([{ note: 'a duplicate order' }]);
+  });
+});
+
+describe("a person's word that a letter of unknown outcome", () => {
+  const note = 'looked it up at the provider';
+  const acts = (id: string) =>
+    run(db, sql`select operator, action, run, note from operator_actions where message_id = ${id}`);
+  async function doubtful(): Promise<Subject> {
+    const message = await inState('enqueued');
+    await die(message, 'outcome_unknown');
+    return message;
+  }
+  const both = [
+    { name: 'was sent', action: 'confirm_sent', confirm: confirmSent },
+    { name: 'was not sent', action: 'confirm_not_sent', confirm: confirmNotSent },
+  ];
+
+  it('was sent finishes the message, and is recorded, once', async () => {
+    const { id } = await doubtful();
+    const results = await Promise.all(
+      Array.from({ length: 10 }, () => confirmSent(db, { id, operator: 'eve', note })),
+    );
+    expect(results.filter((result) => result === 'done')).toHaveLength(1);
+    expect(new Set(results)).toEqual(new Set(['done', 'finished']));
+    const row = await outboxRow(db, id);
+    expect(row).toMatchObject({ run: 1, dead_at: null, dead_reason: null });
+    expect(row.sent_at).not.toBeNull();
+    expect(await acts(id)).toEqual([{ operator: 'eve', action: 'confirm_sent', run: 1, note }]);
+  });
+
+  it('was not sent puts it back as its next run, with a new letter under a new key, once', async () => {
+    const message = await doubtful();
+    const { id } = message;
+    const results = await Promise.all(
+      Array.from({ length: 10 }, () => confirmNotSent(db, { id, operator: 'eve', note })),
+    );
+    expect(results.filter((result) => result === 'done')).toHaveLength(1);
+    expect(await outboxRow(db, id)).toMatchObject({ run: 2, dead_at: null, enqueued_at: null });
+    expect(await acts(id)).toEqual([{ operator: 'eve', action: 'confirm_not_sent', run: 1, note }]);
+    const call = await opened({ id, run: 2 }, 'a new letter');
+    expect(call).toMatchObject({ body: 'a new letter', attempt: 1, unknownBefore: null });
+    expect(call.letterId).not.toBe(message.call.letterId);
+  });
+
+  it('was not sent does not hide that it was, should that turn up', async () => {
+    const message = await doubtful();
+    await confirmNotSent(db, { id: message.id, operator: 'eve', note });
+    await accept(message, 're_old');
+    expect((await outboxRow(db, message.id)).sent_at).not.toBeNull();
+    expect(await open({ id: message.id, run: 2 }, 'a new letter')).toBeUndefined();
+  });
+
+  describe.each(both)('$name', ({ confirm }) => {
+    it.each([
+      ['staged', 'not_dead'],
+      ['enqueued', 'not_dead'],
+      ['dead', 'outcome_known'],
+      ['sent', 'finished'],
+      ['discarded', 'finished'],
+    ] as const)('is refused for a message that is %s, as %s, and changes nothing', async (state, answer) => {
+      const { id } = await inState(state);
+      const before = [await story(id), await acts(id)];
+      expect(await confirm(db, { id, operator: 'eve', note })).toBe(answer);
+      expect([await story(id), await acts(id)]).toEqual(before);
+    });
+
+    it('is refused for a message that nobody knows', async () => {
+      expect(await confirm(db, { id: uuidv7(), operator: 'eve', note })).toBe('unknown_message');
+    });
   });
 });
 

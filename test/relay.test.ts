@@ -21,7 +21,7 @@ import { workersRedisUrl } from './support/ledger.ts';
 import { startProxy } from './support/proxy.ts';
 import { finishedDaysAgo, letterRows, outboxRow, stage, stageOne } from './support/rows.ts';
 import { until } from './support/until.ts';
-import { openWorld, type World } from './support/world.ts';
+import { openWorld, RIGHT_CLOCK, type World } from './support/world.ts';
 
 const key = (suffix: string) => `bull:${QUEUE}:${suffix}`;
 const idsOf = (messages: readonly { id: string }[]) => messages.map(({ id }) => id);
@@ -55,6 +55,7 @@ function anotherRelay(door: Partial<QueueDoor> = {}): Relay {
     log,
     metrics: new Registry(),
     ending: world.process.ending,
+    clock: RIGHT_CLOCK,
   });
 }
 

@@ -6,14 +6,17 @@ import { Gauge } from 'prom-client';
 import { v7 as uuidv7 } from 'uuid';
 import { type Alert, type AlertPlace, type Condition, compose, createDelivery, tell } from '../src/alerts.ts';
 import type { Config } from '../src/config.ts';
-import { type Database, isUnavailable, openDatabase } from '../src/database.ts';
+import { type Database, isUnavailable } from '../src/database.ts';
 import { serveHealth } from '../src/health.ts';
-import { currentHold, type Hold } from '../src/holds.ts';
+import { currentHold, endIdleHold, type Hold } from '../src/holds.ts';
+import { type Clock, openLedger } from '../src/ledger.ts';
 import { type Log, main, type Process } from '../src/lifecycle.ts';
 import {
+  type Backlog,
   backlog,
   type DeadGroup,
   deadGroups,
+  doubleAcceptances,
   giveLeaseBack,
   LEASE_SECONDS,
   ledgerTime,
@@ -29,6 +32,9 @@ const FAILED_PAGE = 500;
 const BLIND_AFTER_MS = 10_000;
 /** So many failed jobs are looked at in one scan; the next one goes on from there. */
 const FAILED_PAGES_PER_SCAN = 20;
+/** All attempts of a letter take less than nine minutes with the defaults. */
+const WAITS_LONG_SECONDS = 15 * 60;
+const SLOW_FOR_SECONDS = 60;
 
 export interface MonitorParts {
   readonly db: Database;
@@ -37,6 +43,7 @@ export interface MonitorParts {
   readonly log: Log;
   readonly metrics: Process['metrics'];
   readonly deliver: (alert: Alert) => Promise<boolean>;
+  readonly clock: Pick<Clock, 'isWrong'>;
 }
 
 export interface Monitor {
@@ -49,7 +56,7 @@ export interface Monitor {
   recordStragglers(): Promise<boolean>;
 }
 
-export function createMonitor({ db, queue, config, log, metrics, deliver }: MonitorParts): Monitor {
+export function createMonitor({ db, queue, config, log, metrics, deliver, clock }: MonitorParts): Monitor {
   const holder = uuidv7();
   const place: AlertPlace = {
     queue: QUEUE,
@@ -71,14 +78,23 @@ export function createMonitor({ db, queue, config, log, metrics, deliver }: Moni
         groups.flatMap(({ fresh }) => fresh),
         asOf,
       );
-    await tell(db, holdCondition(await currentHold(db)), place, deliver);
-    gauges.show(await backlog(db), groups);
+    await endIdleHold(db);
+    const hold = await currentHold(db);
+    const counts = await backlog(db);
+    for (const condition of [
+      holdCondition(hold),
+      waitingCondition(counts),
+      doubleCondition(await doubleAcceptances(db)),
+    ])
+      await tell(db, condition, place, deliver);
+    gauges.show(counts, groups, hold);
   }
 
   return {
     async lead() {
       const before = leading;
-      leading = await takeLease(db, 'monitor', holder);
+      if (before && clock.isWrong()) await giveLeaseBack(db, 'monitor', holder);
+      leading = !clock.isWrong() && (await takeLease(db, 'monitor', holder));
       return leading && !before;
     },
     async stepDown() {
@@ -125,9 +141,9 @@ function deadLettersCondition(groups: readonly DeadGroup[]): Condition {
   };
 }
 
-/** A provider that asks us to go slower wakes nobody; one that refuses us altogether does. */
+/** A provider that asks us to go slower for a moment wakes nobody; one that refuses us altogether does. */
 function holdCondition(hold: Hold | undefined): Condition {
-  const firing = hold?.recent && hold.reason !== 'rate_limited';
+  const firing = hold && (hold.reason !== 'rate_limited' || hold.openForSeconds > SLOW_FOR_SECONDS);
   return {
     name: 'sending_held',
     severity: 'critical',
@@ -137,6 +153,38 @@ function holdCondition(hold: Hold | undefined): Condition {
       : [],
     firing: `Sending of ${QUEUE} is held: ${hold?.reason ?? ''}`,
     resolved: `Sending of ${QUEUE} is no longer held`,
+    news: false,
+  };
+}
+
+/** A message that waits for long tells of what no other watcher sees: no relay, no notifier, a type that nobody knows. */
+function waitingCondition({ oldestSeconds, oldestId, staged, enqueued }: Backlog): Condition {
+  const firing = oldestId !== null && oldestSeconds > WAITS_LONG_SECONDS;
+  const oldest = new Date(Date.now() - oldestSeconds * 1_000).toISOString();
+  return {
+    name: 'messages_wait',
+    severity: 'warning',
+    count: firing ? staged + enqueued : 0,
+    reasons: firing ? [{ reason: 'waiting', count: staged + enqueued, oldest, messageIds: [oldestId] }] : [],
+    firing: `A message of ${QUEUE} has waited for ${Math.round(oldestSeconds / 60)} minutes`,
+    resolved: `No message of ${QUEUE} waits for long any more`,
+    news: false,
+  };
+}
+
+/** It cannot be undone, but somebody must hear of it. */
+function doubleCondition({
+  count,
+  messageIds,
+  oldest,
+}: Awaited<ReturnType<typeof doubleAcceptances>>): Condition {
+  return {
+    name: 'second_letters',
+    severity: 'critical',
+    count,
+    reasons: count > 0 ? [{ reason: 'second_letter', count, oldest, messageIds }] : [],
+    firing: `${count} ${count === 1 ? 'message' : 'messages'} of ${QUEUE} had a second letter: one confirmed as not sent was accepted after all`,
+    resolved: `No second letters of ${QUEUE} on record any more`,
     news: false,
   };
 }
@@ -191,11 +239,19 @@ function createGauges(metrics: Process['metrics']) {
     labelNames: ['reason'],
     registers: [metrics],
   });
+  const held = new Gauge({
+    name: 'sending_held',
+    help: 'Seconds for which sending has been held, by reason',
+    labelNames: ['reason'],
+    registers: [metrics],
+  });
   return {
-    show(counts: Awaited<ReturnType<typeof backlog>>, groups: readonly DeadGroup[]): void {
+    show(counts: Backlog, groups: readonly DeadGroup[], hold: Hold | undefined): void {
       staged.set(counts.staged);
       enqueued.set(counts.enqueued);
       oldest.set(counts.oldestSeconds);
+      held.reset();
+      if (hold) held.set({ reason: hold.reason }, hold.openForSeconds);
       dead.reset();
       for (const { reason, count } of groups) dead.set({ reason }, count);
       heartbeat.setToCurrentTime();
@@ -205,9 +261,7 @@ function createGauges(metrics: Process['metrics']) {
 
 await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) => {
   const { config, log } = process;
-  const { db, close } = openDatabase(config.databaseUrl, 'monitor', 3);
-  process.onClose('database', close);
-  process.onReady('database', () => ledgerTime(db));
+  const { db, clock } = openLedger(process, 3);
   const queue = openQueue(config, log);
   process.onClose('queue', queue.close);
   await serveHealth(process);
@@ -219,6 +273,7 @@ await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) 
     log,
     metrics: process.metrics,
     deliver: createDelivery(config.alertWebhookUrls, log),
+    clock,
   });
   process.onClose('lease', monitor.stepDown);
   const scanning = process.loop('scan', config.monitorIntervalMs, monitor.scan);

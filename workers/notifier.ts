@@ -2,25 +2,38 @@
  * queue → mailbox: turns each job into one letter that the provider has accepted, or into a dead letter. The ledger says
  * what a job means; what the provider answers is a value; what follows from it is decided in `conclude` alone.
  */
-import { Counter } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
 import { v7 as uuidv7 } from 'uuid';
-import { coalesce, type Database, isUnavailable, openDatabase } from '../src/database.ts';
+import type { Config } from '../src/config.ts';
+import { coalesce, type Database, isUnavailable } from '../src/database.ts';
+import { createGate, createHands } from '../src/gate.ts';
 import { serveHealth } from '../src/health.ts';
-import { currentHold, liftHold, openHold } from '../src/holds.ts';
+import { currentHold, giveProbeBack, type HoldReason, liftHold, openHold, takeProbe } from '../src/holds.ts';
+import { type Clock, openLedger } from '../src/ledger.ts';
 import { type Log, main, type Process, plain, rest } from '../src/lifecycle.ts';
 import { type Answer, type Mailer, openMailer } from '../src/mailer.ts';
 import { findMessageType } from '../src/messages.ts';
 import {
   type Acceptance,
+  countLoneStart,
   markSent,
   type OpenCall,
   openCalls,
+  othersFare,
   type Settlement,
   type StartedMessage,
+  type StartingMessage,
   settleAttempts,
   startMessages,
 } from '../src/outbox.ts';
-import { type Consumer, consume, type JobEnd, openQueue, type TakenJob } from '../src/queue.ts';
+import {
+  type Consumer,
+  consume,
+  demandNoEviction,
+  type JobEnd,
+  openQueue,
+  type TakenJob,
+} from '../src/queue.ts';
 import type { DeadReason } from '../src/schema.ts';
 
 /** The provider forgets a key after 24 hours. An hour of them is kept for calls under way and clocks that differ. */
@@ -30,26 +43,53 @@ const ASK_AGAIN_MS = 3_000;
 const UNKNOWN_TYPE_MS = 60_000;
 /** How often the hold is looked at: a lifted one frees every notifier within a second. */
 const WATCH_MS = 500;
+/** So many unknown answers in a row, over at least two messages, are the provider's fault and not the letters'. */
+const STREAK = 10;
+/** So many starts alone without an orderly end, and the message is at fault. */
+const LONE_STARTS = 10;
+/** A message may go round for so long, and at least so often, before that spends an attempt. */
+const CIRCLING_SECONDS = 15 * 60;
+const CIRCLING_CALLS = 5;
+/** What a probe may take beyond its call. */
+const PROBE_MARGIN_SECONDS = 10;
 const MARK_TRIES = 20;
 
 export interface Notifier {
   handle(job: TakenJob): Promise<JobEnd>;
-  /** One look at the ledger: pauses or resumes the consumer. */
+  /** One look at the ledger and at the clock: pauses or resumes the consumer. */
   watch(): Promise<boolean>;
   attach(consumer: Pick<Consumer, 'pause' | 'resume'>): void;
+  /** Why it takes no work; undefined while it does. */
+  holding(): string | undefined;
 }
 
 export interface NotifierParts {
   readonly db: Database;
+  readonly config: Pick<Config, 'emailTimeoutMs'>;
   readonly mailer: Mailer;
   readonly log: Log;
   readonly ending: AbortSignal;
   readonly metrics: Process['metrics'];
+  readonly clock: Pick<Clock, 'isWrong'>;
 }
 
-export function createNotifier({ db, mailer, log, ending, metrics }: NotifierParts): Notifier {
+/** A job in hand, and what is known of it besides. */
+interface Try {
+  readonly job: TakenJob;
+  /** Whether it is the one message that may be sent during a hold. */
+  readonly probe: boolean;
+  /** What the provider answered, as soon as it has. */
+  answered?: Answer['kind'];
+  /** Whether that has made the hold grow. */
+  held?: true;
+}
+
+export function createNotifier({ db, config, mailer, log, ending, metrics, clock }: NotifierParts): Notifier {
+  const me = uuidv7();
   const gate = createGate(log);
-  const start = coalesce((jobs: readonly TakenJob[]) => startMessages(db, jobs));
+  const hands = createHands(gate);
+  const streak = createStreak();
+  const start = coalesce((jobs: readonly StartingMessage[]) => startMessages(db, jobs));
   const open = coalesce((calls: readonly Parameters<typeof openCalls>[1][number][]) => openCalls(db, calls));
   const mark = coalesce((acceptances: readonly Acceptance[]) => markSent(db, acceptances));
   const settle = coalesce((settlements: readonly Settlement[]) => settleAttempts(db, settlements));
@@ -59,20 +99,60 @@ export function createNotifier({ db, mailer, log, ending, metrics }: NotifierPar
     labelNames: ['kind'],
     registers: [metrics],
   });
+  const holding = new Gauge({
+    name: 'notifier_holding',
+    help: '1 while this notifier takes no work',
+    registers: [metrics],
+  });
+  /** The hold's time is over: whatever job comes next is to probe. */
+  let probing = false;
+  /** Messages whose last start ended in good order without the ledger being told. */
+  const untold = new Set<string>();
 
   async function handle(job: TakenJob): Promise<JobEnd> {
+    if (clock.isWrong()) gate.close('clock', 'the clock is wrong');
     if (gate.closed()) return postponed(0);
+    return hands.share(() => (probing ? probeWith(job) : tryJob({ job, probe: false })));
+  }
+
+  /** One message, while all others wait for its answer. */
+  async function probeWith(job: TakenJob): Promise<JobEnd> {
+    probing = false;
+    gate.close('hold', 'one message is tried');
+    const one: Try = { job, probe: true };
     try {
-      return await attempt(job).catch((error: unknown) => unforeseen(job, error));
+      if (!(await takeProbe(db, me, config.emailTimeoutMs / 1_000 + PROBE_MARGIN_SECONDS)))
+        return postponed(0);
+      return await tryJob(one);
+    } finally {
+      // Whatever goes wrong here, the probe's own time limit mends it.
+      await endProbe(one).catch((error: unknown) => log.debug({ error: plain(error) }, 'not ended'));
+    }
+  }
+
+  async function endProbe({ answered, held }: Try): Promise<void> {
+    if (held) return;
+    // Somebody who answers is there again; but only an acceptance says that key and quota are in order.
+    const hold = await currentHold(db);
+    const over = answered === 'accepted' || (answered && hold?.reason === 'provider_unreachable');
+    await (over ? liftHold : giveProbeBack)(db, me);
+    await watch();
+  }
+
+  async function tryJob(one: Try): Promise<JobEnd> {
+    const { job } = one;
+    try {
+      return await attempt(one).catch((error: unknown) => unforeseen(one, error));
     } catch (error) {
       // Nothing can be written down: the message must not pay for it.
-      gate.close('the ledger cannot be reached');
+      untold.add(job.id);
+      gate.close('ledger', 'the ledger cannot be reached');
       log.warn({ messageId: job.id, run: job.run, error: plain(error) }, 'the ledger refuses');
       return postponed(0);
     }
   }
 
-  async function unforeseen(job: TakenJob, error: unknown): Promise<JobEnd> {
+  async function unforeseen({ job }: Try, error: unknown): Promise<JobEnd> {
     if (isUnavailable(error)) throw error;
     log.error(
       { messageId: job.id, run: job.run, error: plain(error) },
@@ -82,28 +162,29 @@ export function createNotifier({ db, mailer, log, ending, metrics }: NotifierPar
     return giveUp(job, null, said, job.lastAttempt ? 'attempts_exhausted' : null);
   }
 
-  async function attempt(job: TakenJob): Promise<JobEnd> {
-    const message = await start(job);
-    if (message?.hold?.ahead) gate.close(message.hold.reason);
-    const verdict = judge(job, message, mailer.account);
+  async function attempt(one: Try): Promise<JobEnd> {
+    const { job, probe } = one;
+    const message = await start({ ...job, explained: untold.delete(job.id) });
+    if (message?.held && !probe) gate.close('hold', message.held);
+    const verdict = judge(job, message, mailer.account, probe);
     switch (verdict.do) {
       case 'complete':
         return { end: 'completed', value: null };
       case 'fail':
         return { end: 'failed', code: verdict.code, forGood: true };
       case 'die':
-        return giveUp(
-          job,
-          null,
-          { answer: verdict.reason, detail: null, notAccepted: false },
-          verdict.reason,
-        );
+        return die(job, verdict.reason);
       case 'wait':
         return wait(job, verdict.ms);
       case 'send':
-        return deliver(job, verdict.message);
+        return deliver(one, verdict.message);
+      case 'send alone':
+        return hands.alone(() => deliverAlone(one, verdict.message));
     }
   }
+
+  const die = (job: TakenJob, reason: DeadReason) =>
+    giveUp(job, null, { answer: reason, detail: null, notAccepted: false }, reason);
 
   /** An orderly end without an attempt. */
   async function wait({ id, run }: TakenJob, ms: number): Promise<JobEnd> {
@@ -111,16 +192,24 @@ export function createNotifier({ db, mailer, log, ending, metrics }: NotifierPar
     return postponed(ms);
   }
 
-  async function deliver(job: TakenJob, message: Sendable): Promise<JobEnd> {
+  /** Nobody else can have ended the process in which this message is alone. */
+  async function deliverAlone(one: Try, message: Sendable): Promise<JobEnd> {
+    if (ending.aborted) return postponed(0); // it keeps its starts: the next one will be alone too
+    const starts = await countLoneStart(db, one.job);
+    if (starts !== undefined && starts > LONE_STARTS) return die(one.job, 'poison');
+    return deliver(one, message);
+  }
+
+  async function deliver(one: Try, message: Sendable): Promise<JobEnd> {
+    const { job } = one;
     const letter = message.letter ? null : composeLetter(message);
-    if (letter === undefined) {
-      return giveUp(job, null, { answer: 'unrenderable', detail: null, notAccepted: false }, 'unrenderable');
-    }
+    if (letter === undefined) return die(job, 'unrenderable');
     const call = await open({ id: job.id, run: job.run, account: mailer.account, letter });
     if (!call) return wait(job, ASK_AGAIN_MS); // the message has moved on, or a twin has just frozen its letter
     const answer = await mailer.send(call.body, call.letterId);
+    one.answered = answer.kind;
     answers.inc({ kind: answer.kind });
-    return conclude(job, message, call, answer);
+    return conclude(one, message, call, answer);
   }
 
   /** The frozen letter's making; undefined when no letter can be made of these facts. */
@@ -148,59 +237,81 @@ export function createNotifier({ db, mailer, log, ending, metrics }: NotifierPar
   }
 
   /** The one place where an answer becomes a job's end. */
-  async function conclude(job: TakenJob, message: Sendable, call: OpenCall, answer: Answer): Promise<JobEnd> {
+  async function conclude(one: Try, message: Sendable, call: OpenCall, answer: Answer): Promise<JobEnd> {
+    const { job } = one;
     const told = { messageId: job.id, orderId: message.orderId, run: job.run, attempt: call.attempt };
+    const isOutage = streak.note(job.id, answer.kind);
     if (answer.kind === 'accepted') {
       log.info({ ...told, providerId: answer.providerId }, 'accepted');
-      return accepted(message, { messageId: job.id, letterId: call.letterId, providerId: answer.providerId });
+      return accepted({ messageId: job.id, letterId: call.letterId, providerId: answer.providerId });
     }
     log.info({ ...told, answer: answer.kind, code: answer.code }, 'not accepted');
     const said = { answer: answer.code, detail: answer.detail };
+    const doubtful = { ...said, notAccepted: false };
     switch (answer.kind) {
       case 'unknown':
-        return giveUp(
-          job,
-          call,
-          { ...said, notAccepted: false },
-          job.lastAttempt ? 'attempts_exhausted' : null,
-        );
+        if (isOutage || (await isShared(one, call)))
+          return unspent(one, message, call, doubtful, { reason: 'provider_unreachable', seconds: null });
+        if (!one.probe && gate.closedBy('hold')) return unspent(one, message, call, doubtful, null); // since another's answer
+        return giveUp(job, call, doubtful, job.lastAttempt ? 'attempts_exhausted' : null);
       case 'in_flight':
-        await settle({ ...job, call, ...said, notAccepted: false, dead: null });
-        return postponed(ASK_AGAIN_MS);
+        return unspent(one, message, call, doubtful, null);
       case 'held':
-        gate.close(answer.reason);
-        await openHold(db, answer.reason, answer.seconds);
-        await settle({ ...job, call, ...said, notAccepted: true, dead: null });
-        return postponed(0);
+        return unspent(one, message, call, { ...said, notAccepted: true }, answer);
       case 'refused':
         // A refusal now says nothing of an earlier call whose outcome nobody knows.
         return call.unknownBefore === null
           ? giveUp(job, call, { ...said, notAccepted: true }, 'refused')
-          : giveUp(job, call, { ...said, notAccepted: false }, 'outcome_unknown');
+          : giveUp(job, call, doubtful, 'outcome_unknown');
       case 'contradicted':
-        return giveUp(job, call, { ...said, notAccepted: false }, 'outcome_unknown');
+        return giveUp(job, call, doubtful, 'outcome_unknown');
     }
   }
 
+  /** Whether others fail too: asked where it matters, of a probe and of a last attempt. */
+  async function isShared({ job, probe }: Try, call: OpenCall): Promise<boolean> {
+    if (!probe && !job.lastAttempt) return false;
+    const fare = await othersFare(db, call.letterId);
+    return fare === 'fail' || (probe && fare === 'none');
+  }
+
+  /**
+   * An answer that is not the message's fault spends no attempt. But one that has gone round like this for long, while
+   * nothing held the others, has its own problem, and pays.
+   */
+  async function unspent(
+    one: Try,
+    message: Sendable,
+    call: OpenCall,
+    said: Said,
+    hold: { readonly reason: HoldReason; readonly seconds: number | null } | null,
+  ): Promise<JobEnd> {
+    const { job, probe } = one;
+    if (hold) {
+      one.held = true;
+      gate.close('hold', hold.reason);
+      await openHold(db, hold.reason, hold.seconds);
+    }
+    const circles = message.unspent >= CIRCLING_CALLS && message.unspentForSeconds >= CIRCLING_SECONDS;
+    if (circles && !probe) return giveUp(job, call, said, job.lastAttempt ? 'attempts_exhausted' : null);
+    await settle({ ...job, call, ...said, dead: null, circling: probe ? 'over' : 'again' });
+    return postponed(hold ? 0 : ASK_AGAIN_MS);
+  }
+
   /** After an acceptance only the mark is tried again. What cannot be marked before the end stands in the job's value. */
-  async function accepted(message: Sendable, acceptance: Acceptance): Promise<JobEnd> {
+  async function accepted(acceptance: Acceptance): Promise<JobEnd> {
     const { letterId, providerId } = acceptance;
-    for (let tries = 0; tries < MARK_TRIES || gate.closed(); tries += 1) {
+    for (let tries = 0; tries < MARK_TRIES || gate.closedBy('ledger'); tries += 1) {
       try {
         await mark(acceptance);
         break;
       } catch (error) {
-        if (isUnavailable(error)) gate.close('the ledger cannot be reached');
+        if (isUnavailable(error)) gate.close('ledger', 'the ledger cannot be reached');
         log.warn({ messageId: acceptance.messageId, error: plain(error) }, 'accepted, but not marked yet');
         if (ending.aborted) break;
         await rest(Math.min(50 * 2 ** tries, 1_000), ending);
       }
     }
-    // A hold that stays although its time is over costs nothing; the next success lifts it.
-    if (message.hold)
-      await liftHold(db, message.hold.until).catch((error: unknown) =>
-        log.debug({ error: plain(error) }, 'not lifted'),
-      );
     return { end: 'completed', value: { letterId, providerId } };
   }
 
@@ -208,28 +319,62 @@ export function createNotifier({ db, mailer, log, ending, metrics }: NotifierPar
   async function giveUp(
     job: TakenJob,
     call: OpenCall | null,
-    said: Pick<Settlement, 'answer' | 'detail' | 'notAccepted'>,
+    said: Said,
     dead: DeadReason | null,
   ): Promise<JobEnd> {
-    await settle({ id: job.id, run: job.run, call, ...said, dead });
+    await settle({ id: job.id, run: job.run, call, ...said, dead, circling: 'over' });
     if (!dead) return { end: 'failed', code: said.answer, forGood: false };
     log.warn({ messageId: job.id, run: job.run, reason: dead, code: said.answer }, 'dead');
     return { end: 'failed', code: deadCode(dead, said.answer), forGood: true };
   }
 
+  /** Opens the gate, keeps it closed, or lets the next job probe. */
+  async function watch(): Promise<false> {
+    if (clock.isWrong()) gate.close('clock', 'the clock is wrong');
+    else gate.open('clock');
+    try {
+      await lookAtHold();
+      gate.open('ledger');
+    } catch (error) {
+      gate.close('ledger', 'the ledger cannot be reached');
+      throw error;
+    } finally {
+      holding.set(gate.closed() ? 1 : 0);
+    }
+    return false;
+  }
+
+  async function lookAtHold(): Promise<void> {
+    const hold = await currentHold(db);
+    probing = hold !== undefined && !hold.ahead && !hold.probed;
+    if (hold && !probing) return gate.close('hold', hold.reason);
+    if (!hold && gate.closedBy('hold')) streak.forget(); // somebody's letter was accepted
+    gate.open('hold');
+  }
+
+  return { handle, attach: gate.attach, watch, holding: gate.reason };
+}
+
+type Said = Pick<Settlement, 'answer' | 'detail' | 'notAccepted'>;
+
+/** Unknown answers in a row, and whose they were. */
+function createStreak() {
+  let length = 0;
+  const messages = new Set<string>();
+  function forget(): void {
+    length = 0;
+    messages.clear();
+  }
   return {
-    handle,
-    attach: gate.attach,
-    async watch() {
-      try {
-        const hold = await currentHold(db);
-        if (hold?.ahead) gate.close(hold.reason);
-        else gate.open();
-      } catch (error) {
-        gate.close('the ledger cannot be reached');
-        throw error;
+    forget,
+    /** Answers whether there have been so many that no letter can be at fault. */
+    note(messageId: string, kind: Answer['kind']): boolean {
+      if (kind !== 'unknown') forget();
+      else {
+        length += 1;
+        messages.add(messageId);
       }
-      return false;
+      return length >= STREAK && messages.size >= 2;
     },
   };
 }
@@ -251,14 +396,19 @@ export type Verdict =
   | { readonly do: 'fail'; readonly code: string }
   | { readonly do: 'die'; readonly reason: DeadReason }
   | { readonly do: 'wait'; readonly ms: number }
-  | { readonly do: 'send'; readonly message: Sendable };
+  | { readonly do: 'send' | 'send alone'; readonly message: Sendable };
 
 /** What the ledger says of a job, before any call is made. Read from the top; the first row that matches wins. */
-export function judge(job: TakenJob, message: StartedMessage | undefined, account: string): Verdict {
+export function judge(
+  job: TakenJob,
+  message: StartedMessage | undefined,
+  account: string,
+  probe: boolean,
+): Verdict {
   if (!message || message.run !== job.run || message.sentAt || message.discardedAt) return { do: 'complete' };
   const { letter, order, customer } = message;
   if (message.deadReason) return { do: 'fail', code: deadCode(message.deadReason, letter?.answer ?? null) };
-  if (message.hold?.ahead) return { do: 'wait', ms: 0 };
+  if (message.held && !probe) return { do: 'wait', ms: 0 };
   const type = findMessageType(message.type);
   if (!type) return { do: 'wait', ms: UNKNOWN_TYPE_MS };
   if (!order) return { do: 'die', reason: 'order_missing' };
@@ -269,33 +419,8 @@ export function judge(job: TakenJob, message: StartedMessage | undefined, accoun
     if (elsewhere || letter.unknownForSeconds >= REPEATABLE_FOR_SECONDS)
       return { do: 'die', reason: 'outcome_unknown' };
   }
-  return { do: 'send', message: { ...message, type, order, customer } };
-}
-
-/** Whether this process takes work. It opens and closes with the ledger's hold, and closes while the ledger is away. */
-function createGate(log: Log) {
-  let consumer: Pick<Consumer, 'pause' | 'resume'> | undefined;
-  let reason: string | undefined;
-  return {
-    attach(one: Pick<Consumer, 'pause' | 'resume'>): void {
-      consumer = one;
-    },
-    closed: () => reason !== undefined,
-    close(why: string): void {
-      if (reason === undefined) {
-        log.warn({ reason: why }, 'holding');
-        // A worker that takes one more job meets the closed gate in `handle`.
-        consumer?.pause().catch((error: unknown) => log.debug({ error: plain(error) }, 'not paused'));
-      }
-      reason = why;
-    },
-    open(): void {
-      if (reason === undefined) return;
-      log.info({ reason }, 'sending again');
-      reason = undefined;
-      consumer?.resume();
-    },
-  };
+  // A start that nothing has explained may have ended its process, together with everybody else's.
+  return { do: message.starts > 1 ? 'send alone' : 'send', message: { ...message, type, order, customer } };
 }
 
 await main(
@@ -303,8 +428,7 @@ await main(
   ['DATABASE_URL', 'REDIS_URL', 'RESEND_API_KEY', 'EMAIL_FROM'],
   async (process) => {
     const { config, log } = process;
-    const { db, close } = openDatabase(config.databaseUrl, 'notifier', 10);
-    process.onClose('database', close);
+    const { db, clock } = openLedger(process, 10);
     const queue = openQueue(config, log);
     process.onClose('queue', queue.close);
     process.onReady('redis', queue.ping);
@@ -312,16 +436,19 @@ await main(
 
     const notifier = createNotifier({
       db,
+      config,
       mailer: openMailer(config),
       log,
       ending: process.ending,
       metrics: process.metrics,
+      clock,
     });
+    process.onStatus('holding', notifier.holding);
     const consumer = consume(config, log, notifier.handle);
     process.onClose('consumer', consumer.close);
     process.onReady('consumer', consumer.check);
     notifier.attach(consumer);
-    process.onReady('database', () => currentHold(db));
     process.loop('watch', WATCH_MS, notifier.watch);
+    demandNoEviction(process, queue);
   },
 );

@@ -6,9 +6,10 @@
 import { Counter, Gauge } from 'prom-client';
 import { v7 as uuidv7 } from 'uuid';
 import type { Config } from '../src/config.ts';
-import { type Database, openDatabase } from '../src/database.ts';
+import type { Database } from '../src/database.ts';
 import { serveHealth } from '../src/health.ts';
 import { listenForHints } from '../src/hints.ts';
+import { type Clock, openLedger } from '../src/ledger.ts';
 import { type Log, main, type Process, plain, rest } from '../src/lifecycle.ts';
 import {
   chargeEnqueue,
@@ -32,7 +33,7 @@ import {
   takeLease,
   writeEpoch,
 } from '../src/outbox.ts';
-import { openQueue, QUEUE, type QueueDoor } from '../src/queue.ts';
+import { demandNoEviction, openQueue, QUEUE, type QueueDoor } from '../src/queue.ts';
 
 const LEASE_LOOP_MS = (LEASE_SECONDS * 1_000) / 3;
 /** Measured against bare `addBulk`: one batch at a time reaches 0.75, three in flight 1.0. */
@@ -55,6 +56,7 @@ export interface RelayParts {
   readonly log: Log;
   readonly metrics: Process['metrics'];
   readonly ending: AbortSignal;
+  readonly clock: Pick<Clock, 'isWrong'>;
 }
 
 export interface Relay {
@@ -68,7 +70,7 @@ export interface Relay {
   purge(): Promise<boolean>;
 }
 
-export function createRelay({ db, queue, config, log, metrics, ending }: RelayParts): Relay {
+export function createRelay({ db, queue, config, log, metrics, ending, clock }: RelayParts): Relay {
   const holder = uuidv7();
   let leading = false;
   const enqueued = new Counter({
@@ -89,7 +91,8 @@ export function createRelay({ db, queue, config, log, metrics, ending }: RelayPa
 
   async function lead(): Promise<boolean> {
     const before = leading;
-    leading = await takeLease(db, 'relay', holder);
+    if (before && clock.isWrong()) await giveLeaseBack(db, 'relay', holder);
+    leading = !clock.isWrong() && (await takeLease(db, 'relay', holder));
     leader.set(leading ? 1 : 0);
     if (leading !== before) log.info(leading ? 'leading' : 'standing by');
     return leading && !before;
@@ -214,16 +217,23 @@ export function createRelay({ db, queue, config, log, metrics, ending }: RelayPa
     return true;
   }
 
-  /** Looks for the jobs of messages that ought to have one. Adopts acceptances; answers the messages without a job. */
+  /**
+   * Looks for the jobs of messages that ought to have one. Adopts acceptances, removes what is of no use; answers the
+   * messages without a job.
+   */
   async function withoutJob(messages: readonly Positioned[]): Promise<Positioned[]> {
     const sightings = await queue.look(messages);
     const lost: Positioned[] = [];
     for (const [i, message] of messages.entries()) {
       const sighting = sightings[i];
       if (sighting?.state === 'lost') lost.push(message);
-      if (sighting?.state !== 'completed') continue;
-      if (sighting.value) await markSent(db, [{ messageId: message.id, ...sighting.value }]);
-      else if ((await queue.remove([message])).length === 0) lost.push(message);
+      if (sighting?.state === 'corrupt') log.error({ messageId: message.id }, 'a job in Redis is corrupt');
+      else if (sighting?.state !== 'completed') continue;
+      else if (sighting.value) {
+        await markSent(db, [{ messageId: message.id, ...sighting.value }]);
+        continue;
+      }
+      if ((await queue.remove([message])).length === 0) lost.push(message);
     }
     return lost;
   }
@@ -311,15 +321,14 @@ export function createRelay({ db, queue, config, log, metrics, ending }: RelayPa
 
 await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) => {
   const { config, log } = process;
-  const { db, close } = openDatabase(config.databaseUrl, 'relay', 6);
-  process.onClose('database', close);
-  process.onReady('database', () => ledgerTime(db));
+  const { db, clock } = openLedger(process, 6);
   const queue = openQueue(config, log);
   process.onClose('queue', queue.close);
   process.onReady('redis', queue.ping);
   await serveHealth(process);
 
-  const relay = createRelay({ db, queue, config, log, metrics: process.metrics, ending: process.ending });
+  const { metrics, ending } = process;
+  const relay = createRelay({ db, queue, config, log, metrics, ending, clock });
   process.onClose('lease', relay.stepDown);
   const draining = process.loop('drain', config.relayPollMs, relay.drain);
   const reconciling = process.loop('reconcile', config.reconcileIntervalMs, relay.reconcile);
@@ -334,4 +343,5 @@ await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) 
     stopListening ??= await listenForHints(config.databaseUrl, draining.wake);
     return false;
   });
+  demandNoEviction(process, queue);
 });

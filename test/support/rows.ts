@@ -51,6 +51,7 @@ export interface OutboxRow {
   readonly id: string;
   readonly run: number;
   readonly starts: number;
+  readonly lone_starts: number;
   readonly enqueue_failures: number;
   readonly enqueued_at: string | null;
   readonly sent_at: string | null;

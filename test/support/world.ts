@@ -47,6 +47,9 @@ export interface World {
   close(): Promise<void>;
 }
 
+/** For parts that a test makes itself. */
+export const RIGHT_CLOCK = { isWrong: () => false };
+
 /** Opens a world; `settings` override the environment's variables. */
 export async function openWorld(settings: Readonly<Record<string, string>> = {}): Promise<World> {
   const closers: (() => Promise<unknown>)[] = [];
@@ -101,10 +104,12 @@ export async function openWorld(settings: Readonly<Record<string, string>> = {})
   const idleNotifier = (parts: Partial<NotifierParts> = {}): Notifier =>
     createNotifier({
       db,
+      config,
       mailer: openMailer(config),
       log,
       ending: ending.signal,
       metrics: new Registry(),
+      clock: RIGHT_CLOCK,
       ...parts,
     });
 
@@ -125,11 +130,19 @@ export async function openWorld(settings: Readonly<Record<string, string>> = {})
       ending: ending.signal,
       onClose: (_what, close) => void closers.push(async () => close()),
       onReady: () => undefined,
+      onStatus: () => undefined,
+      status: () => ({}),
       loop: () => {
         throw new Error('a test calls its turns itself');
       },
       unready: async () => [],
       finish: () => undefined,
+      fail: (error) => {
+        throw error;
+      },
+      refuse: (why) => {
+        throw new Error(why);
+      },
     },
     order,
     read,
@@ -139,7 +152,15 @@ export async function openWorld(settings: Readonly<Record<string, string>> = {})
         return found.notifications[0]?.status === status && found;
       }, `a letter that is ${status}`),
     async relay() {
-      const relay = createRelay({ db, queue, config, log, metrics: new Registry(), ending: ending.signal });
+      const relay = createRelay({
+        db,
+        queue,
+        config,
+        log,
+        metrics: new Registry(),
+        ending: ending.signal,
+        clock: RIGHT_CLOCK,
+      });
       await relay.lead();
       return relay;
     },
