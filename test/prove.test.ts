@@ -86,7 +86,7 @@ const row = (more: Partial<LedgerRow> = {}): LedgerRow => ({
   ...{ state: 'sent', reason: null, enqueued: true, ...more },
 });
 const evidence = (more: Partial<Evidence> = {}): Evidence => ({
-  ...{ history: [placed()], letters: [letter()], rows: [row()], discarded: [], ...more },
+  ...{ history: [placed()], letters: [letter()], rows: [row()], ...more },
 });
 const breaches = (given: Evidence) => judge(given).map(({ breach }) => breach);
 
@@ -108,14 +108,6 @@ describe('the judgement', () => {
     {
       fact: 'an order of unknown outcome that was not stored',
       given: { history: [placed({ outcome: 'unknown', orderIds: new Set() })], letters: [], rows: [] },
-    },
-    {
-      fact: 'a letter of unknown outcome that was given up',
-      given: { letters: [], rows: [row({ state: 'discarded' })], discarded: ['message-1'] },
-    },
-    {
-      fact: 'one that was given up and had been accepted after all',
-      given: { rows: [row({ state: 'discarded' })], discarded: ['message-1'] },
     },
   ])('finds nothing wrong with $fact', ({ given }) => {
     expect(judge(evidence(given))).toEqual([]);
@@ -234,7 +226,7 @@ const outcome = (more: Partial<Outcome> = {}): Outcome => ({
     { name: 'kill', lane: 'process', victim: 'web.1', at: 0, forMs: 0, seed: 0, began: 8_000, ended: 8_000 },
   ],
   drained: {
-    ...{ ended: true, ms: 5, retried: {}, discarded: [] },
+    ...{ ended: true, ms: 5, retried: {}, confirmed: { sent: 0, notSent: 0 } },
     mirror: { looked: 0, missing: [], surplus: [] },
   },
   ...more,

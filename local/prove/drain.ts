@@ -4,7 +4,14 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '../../src/database.ts';
-import { backlog, type DeadLetter, deadLetters, discardMessage, retryMessage } from '../../src/outbox.ts';
+import {
+  backlog,
+  confirmNotSent,
+  confirmSent,
+  type DeadLetter,
+  deadLetters,
+  retryMessage,
+} from '../../src/outbox.ts';
 import type { Transport } from './evidence.ts';
 
 const OPERATOR = 'prove';
@@ -21,8 +28,8 @@ export interface Drained {
   readonly ms: number;
   /** Dead letters that were retried, by reason. */
   readonly retried: Readonly<Record<string, number>>;
-  /** Letters of unknown outcome, given up because nothing else can be done with them in this release: their messages. */
-  readonly discarded: readonly string[];
+  /** Letters of unknown outcome, settled by a look at the provider's record. */
+  readonly confirmed: { readonly sent: number; readonly notSent: number };
   /** Job ids that the failed set lacked, and those that it had too much, when it ought to have been a mirror. */
   readonly mirror: {
     readonly looked: number;
@@ -32,13 +39,22 @@ export interface Drained {
 }
 
 export async function drain(
-  { db, transport }: { db: Database; transport: Transport },
+  {
+    db,
+    transport,
+    acceptedMessages,
+  }: {
+    db: Database;
+    transport: Transport;
+    /** The messages of all letters that the provider has accepted. */
+    acceptedMessages: () => ReadonlySet<string>;
+  },
   seconds: number,
   signal: AbortSignal,
 ): Promise<Drained> {
   const began = performance.now();
   const retried: Record<string, number> = {};
-  const discarded: string[] = [];
+  const confirmed = { sent: 0, notSent: 0 };
   const mirror = { looked: 0, missing: new Set<string>(), surplus: new Set<string>() };
   const inTime = () => performance.now() - began < seconds * 1_000;
 
@@ -86,17 +102,24 @@ export async function drain(
   }
 
   async function actOnDead(): Promise<void> {
+    const accepted = acceptedMessages(); // all is at rest: nothing more is accepted meanwhile
     for (const letter of await allDead()) {
       if (letter.reason === 'outcome_unknown') {
-        const note = 'outcome unknown: this release knows no other way out';
-        if ((await discardMessage(db, { id: letter.id, operator: OPERATOR, note })) === 'done')
-          discarded.push(letter.id);
+        await confirm(letter.id, accepted);
       } else if (
         (await retryMessage(db, { id: letter.id, run: letter.run, operator: OPERATOR })) === 'done'
       ) {
         retried[letter.reason] = (retried[letter.reason] ?? 0) + 1;
       }
     }
+  }
+
+  async function confirm(id: string, accepted: ReadonlySet<string>): Promise<void> {
+    const [act, which] = accepted.has(id)
+      ? ([confirmSent, 'sent'] as const)
+      : ([confirmNotSent, 'notSent'] as const);
+    const note = "by the provider's record";
+    if ((await act(db, { id, operator: OPERATOR, note })) === 'done') confirmed[which] += 1;
   }
 
   async function allDead(): Promise<DeadLetter[]> {
@@ -113,7 +136,7 @@ export async function drain(
     ended: await finished(),
     ms: performance.now() - began,
     retried,
-    discarded,
+    confirmed,
     mirror: { looked: mirror.looked, missing: [...mirror.missing], surplus: [...mirror.surplus] },
   };
 }

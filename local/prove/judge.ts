@@ -35,8 +35,6 @@ export interface Evidence {
   readonly history: readonly PlacedOrder[];
   readonly letters: readonly Letter[];
   readonly rows: readonly LedgerRow[];
-  /** Messages that were given up on purpose, their outcome being unknown. */
-  readonly discarded: readonly string[];
 }
 
 export function judge(evidence: Evidence): Finding[] {
@@ -65,15 +63,13 @@ interface Subject {
 
 type MakeFinding = (breach: Breach, what: string, about: Subject) => Finding;
 
-function lost({ history, letters, rows, discarded }: Evidence, finding: MakeFinding): Finding[] {
+function lost({ history, letters, rows }: Evidence, finding: MakeFinding): Finding[] {
   const written = new Set(letters.map(({ key, orderId }) => `${key} ${orderId}`));
   const byOrder = new Map(rows.map((row) => [row.orderId, row]));
-  const givenUp = new Set(discarded);
   return history.flatMap(({ key, orderIds }) =>
     [...orderIds].flatMap((orderId) => {
       if (written.has(`${key} ${orderId}`)) return [];
       const row = byOrder.get(orderId);
-      if (row?.messageId && givenUp.has(row.messageId)) return [];
       const fate = row ? `its message is ${row.state ?? 'not there'}` : 'the ledger has no such order';
       return [finding('lost', `acknowledged without a letter; ${fate}`, { ...row, key, orderId })];
     }),
@@ -151,10 +147,9 @@ function doubled({ history, rows }: Evidence, finding: MakeFinding): Finding[] {
   ];
 }
 
-function contradicted({ letters, rows, discarded }: Evidence, finding: MakeFinding): Finding[] {
+function contradicted({ letters, rows }: Evidence, finding: MakeFinding): Finding[] {
   const written = new Set(letters.map(({ messageId }) => messageId));
   const known = new Set(rows.map(({ messageId }) => messageId));
-  const givenUp = new Set(discarded); // nobody knew of its letter when it was given up
   const strangers = letters.filter(({ messageId }) => messageId !== '' && !known.has(messageId));
   return [
     ...strangers.map((letter) =>
@@ -164,7 +159,7 @@ function contradicted({ letters, rows, discarded }: Evidence, finding: MakeFindi
       const has = row.messageId !== null && written.has(row.messageId);
       if (row.state === 'sent' && !has)
         return [finding('contradicted', 'sent in the ledger, and no letter', row)];
-      if (row.state !== 'sent' && has && !givenUp.has(row.messageId ?? ''))
+      if (row.state !== 'sent' && has)
         return [finding('contradicted', `a letter, and ${row.state} in the ledger`, row)];
       return [];
     }),

@@ -80,10 +80,13 @@ export async function prove(parts: ProofParts): Promise<Report> {
   await withClient(client, faults, { ...parts, victims });
   say(`${since()}  no more orders, no more faults: draining`);
 
-  const { drained, rows } = await settle({ ...parts, victims });
+  const { drained, rows } = await settle(
+    { ...parts, victims },
+    () => new Set(readLetters(files.letters).map(({ messageId }) => messageId)),
+  );
   const letters = readLetters(files.letters);
   const { history } = client;
-  const findings = judge({ history, letters, rows, discarded: drained.discarded });
+  const findings = judge({ history, letters, rows });
   const outcome: Outcome = {
     ...{ seed, seconds, rate, start, history, letters, findings, drained },
     made: faults.made,
@@ -174,12 +177,15 @@ async function withClient(
 }
 
 /** Drains, stops the processes, and reads the ledger as they have left it. */
-async function settle({ options, victims, signal }: ProofParts & { victims: Victims }) {
+async function settle(
+  { options, victims, signal }: ProofParts & { victims: Victims },
+  acceptedMessages: () => ReadonlySet<string>,
+) {
   const { postgres, redis, processes } = victims;
   const { db, close } = openDatabase(postgres.url, 'prove', 2);
   const transport = openTransport(redis.url);
   try {
-    const drained = await drain({ db, transport }, options.drainSeconds, signal);
+    const drained = await drain({ db, transport, acceptedMessages }, options.drainSeconds, signal);
     await processes.stop();
     return { drained, rows: await readLedger(db) };
   } finally {

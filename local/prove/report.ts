@@ -143,7 +143,10 @@ function table(report: Report): string[] {
         retried.map(([reason, count]) => `${reason} ${count}`),
       ),
     ],
-    ['outcome unknown, given up', drained.discarded.length],
+    [
+      'outcome unknown, then settled',
+      `${drained.confirmed.sent} as sent, ${drained.confirmed.notSent} as not sent`,
+    ],
     ['drained', drained.ended ? `in ${seconds(drained.ms)}` : `NOT within ${seconds(drained.ms)}`],
     ['peak resident memory', megabytes.join(', ') || '–'],
   ];
