@@ -33,6 +33,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'src/database.ts',
     'src/schema.ts',
     'src/deadline.ts',
+    'src/failpoints.ts',
     'src/money.ts',
     'src/health.ts',
     'src/problem.ts',
@@ -46,11 +47,15 @@ const NEIGHBOURS: Readonly<Record<string, string>> = {
   'src/mailer.ts → src/holds.ts': 'the type of what an answer may ask for: a hold',
   'src/mailer.ts → src/letters/': 'the type of what is sent: a letter',
   'src/lifecycle.ts → src/config.ts': 'a process begins with its settings',
+  'src/lifecycle.ts → src/failpoints.ts': 'which may say where it is to fail',
   'src/database.ts → src/deadline.ts': 'every statement has one',
+  'src/database.ts → src/failpoints.ts': 'every statement passes them',
+  'src/failpoints.ts → src/config.ts': 'the type of what it is armed with',
   'src/health.ts → src/lifecycle.ts': 'the type of whose health it tells: a process',
   'src/gate.ts → src/queue.ts': 'the type of what a gate pauses: a consumer',
   'src/ledger.ts → src/database.ts': 'what a process holds of it',
   'src/ledger.ts → src/deadline.ts': 'a fresh connection has one',
+  'src/ledger.ts → src/failpoints.ts': 'and passes them',
   'src/ledger.ts → src/lifecycle.ts': 'the type of who holds it: a process',
   'src/problem.ts → src/lifecycle.ts': 'an error is logged without what its driver hung on it',
   'src/problem.ts → src/database.ts': 'an unreachable ledger is 503 and nothing else is',
@@ -189,9 +194,12 @@ describe('no file', () => {
     ]);
   });
 
-  it('of src and workers touches signals and the exit but lifecycle', () => {
+  it('of src and workers touches signals and the exit but lifecycle, and what kills it for tests', () => {
     const touches = /\bprocess\s*\.\s*(on|once|off|addListener|exit|exitCode|abort|kill|reallyExit)\b/;
-    expect(SYSTEM.filter((file) => touches.test(codeOf(file)))).toEqual(['src/lifecycle.ts']);
+    expect(SYSTEM.filter((file) => touches.test(codeOf(file)))).toEqual([
+      'src/failpoints.ts',
+      'src/lifecycle.ts',
+    ]);
   });
 
   it('of src and workers gets hold of the process by another name', () => {
