@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { doorCalls, queueMethods, statements } from './support/boundaries.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -221,6 +222,17 @@ describe('an outside system', () => {
       ),
     );
     expect(importers).toEqual(doors);
+  });
+});
+
+describe('an awaited boundary', () => {
+  it('has a name: every statement one of its own, and every method of the door to Redis', () => {
+    const found = statements();
+    expect(found.length).toBeGreaterThan(50);
+    expect(found.filter(({ name }) => name === undefined)).toEqual([]);
+    const names = found.map(({ name }) => name);
+    expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
+    expect(doorCalls()).toEqual(expect.arrayContaining(queueMethods().map((name) => `queue.${name}`)));
   });
 });
 
