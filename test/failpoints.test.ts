@@ -17,7 +17,8 @@ import { jobId, QUEUE } from '../src/queue.ts';
 import { createMonitor } from '../workers/monitor.ts';
 import { createRelay } from '../workers/relay.ts';
 import { doorCalls, statements } from './support/boundaries.ts';
-import { company, type ProcessName } from './support/processes.ts';
+import { company, type ProcessName, type RunningProcess } from './support/processes.ts';
+import { outboxRow } from './support/rows.ts';
 import { AS_LOST, AS_REFUSED, forgeAcceptance, forgeJob, openStage, type Stage } from './support/stage.ts';
 import { until } from './support/until.ts';
 import { openWeb } from './support/web.ts';
@@ -175,6 +176,12 @@ const relay: Scenario = {
       await stage.ruin(one);
       await run(stage.world.db, sql`update outbox set enqueued_at = null where id = ${one.id}`);
       for (let i = 0; i < 3; i += 1) await stage.message('one letter');
+      // Five of these tries, and it would rightly be dead.
+      await until(async () => {
+        const { enqueue_failures, enqueued_at } = await outboxRow(stage.world.db, one.id);
+        return enqueue_failures > 0 || enqueued_at !== null;
+      }, 'a refused message');
+      await stage.timePasses();
     },
     overdueMessages: nothing,
     'queue.look': lost,
@@ -199,7 +206,7 @@ const relay: Scenario = {
     const clock = RIGHT_CLOCK;
     const part = createRelay({ db, queue, config, log, metrics: new Registry(), ending: over.signal, clock });
     const turning = again([part.lead, part.drain, part.reconcile, part.purge]);
-    return { ask: nobody, end: part.stepDown, stop: turning.stop };
+    return { ask: nobody, end: closing(part.stepDown), stop: turning.stop };
   },
 };
 
@@ -304,7 +311,7 @@ const monitor: Scenario = {
     const parts = { db, queue, config, log, metrics: new Registry(), deliver, clock: RIGHT_CLOCK };
     const part = createMonitor(parts);
     const turning = again([part.lead, part.scan, part.recordStragglers]);
-    return { ask: nobody, end: part.stepDown, stop: turning.stop };
+    return { ask: nobody, end: closing(part.stepDown), stop: turning.stop };
   },
   async settle(stage) {
     const { alerts, world } = stage;
@@ -357,6 +364,9 @@ const places = ({ boundaries }: Scenario) =>
 const points = (texts: readonly string[]): readonly Failpoint[] =>
   readConfig([], { FAILPOINTS: texts.join() }).failpoints;
 
+/** What a process does with a close that fails: it goes on closing. */
+const closing = (close: () => Promise<unknown>) => () => close().catch(() => undefined);
+
 /** Does these turns again and again, each for itself as the loops of a process do. */
 function again(turns: readonly (() => Promise<unknown>)[]): { stop(): Promise<void> } {
   let stopped = false;
@@ -376,26 +386,28 @@ function again(turns: readonly (() => Promise<unknown>)[]): { stop(): Promise<vo
   };
 }
 
-/** Does the work until `struck`, anew every few seconds: what led past the boundary may have been swept away meanwhile. */
-async function strike(
-  stage: Stage,
-  part: Part,
-  work: Work,
-  place: string,
-  struck: () => boolean,
-): Promise<void> {
-  const failures: unknown[] = [];
-  await until(
-    async () => {
-      // Unanswered while nobody is there; it ends when the process is there again.
-      void work(stage, part).catch((error: unknown) => void failures.push(error));
-      return until(() => struck(), place, 4_000);
-    },
-    place,
-    30_000,
-  ).catch((cause: unknown) => {
-    throw new Error(`${place} was not struck: ${failures.map(String).join()}`, { cause });
-  });
+/** Work under way, which goes on while its process is dead and ends when it is there again. */
+function workshop(stage: Stage, part: Part) {
+  const works: Promise<unknown>[] = [];
+  const begin = (work: Work): Promise<unknown> => {
+    const ended = work(stage, part).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    works.push(ended);
+    return ended;
+  };
+  return {
+    begin,
+    /** Does the work until it has led to `struck`, anew every few seconds: something else may have come first. */
+    strike: (work: Work, place: string, struck: () => boolean) =>
+      until(() => {
+        void begin(work);
+        return until(struck, place, 4_000);
+      }, `a strike of ${place}`),
+    /** What has gone wrong in all that was begun, when it has ended. */
+    failures: async () => (await Promise.all(works)).filter((error) => error !== undefined),
+  };
 }
 
 const open: Stage[] = [];
@@ -418,37 +430,74 @@ describe('the table of boundaries', () => {
   });
 });
 
-describe('killed at every boundary, and started again', () => {
+describe('real processes', () => {
   it.concurrent.each(NAMES.map((name, i) => [name, i] as const))(
-    '%s leaves nothing undone and nothing done twice',
+    'of the kind %s, killed at every boundary and started again, leave nothing undone and do nothing twice',
     async (name, i) => {
       const scenario = SCENARIOS[name];
       const stage = await openStage(4 + i, scenario.settings);
-      const file: ProcessName = name === 'a hopeless notifier' ? 'notifier' : name;
       const port = await freePort();
       const processes = company({ ...stage.world.environment, PORT: String(port) });
-      const ask = overHttp(port);
+      const start = (settings: Readonly<Record<string, string>>) =>
+        processes.start(name === 'a hopeless notifier' ? 'notifier' : name, settings);
+      let current: RunningProcess | undefined;
+      const end = async () => {
+        await current?.ready();
+        current?.signal('SIGTERM');
+      };
+      const { strike, failures } = workshop(stage, { ask: overHttp(port), end });
       try {
         for (const { place, work } of places(scenario)) {
-          const process = await processes.start(file, { FAILPOINTS: `${place}=kill` });
+          const process = await start({ FAILPOINTS: `${place}=kill` });
+          current = process;
           let dead = false;
-          const ended = process.ended.finally(() => {
+          void process.ended.then(() => {
             dead = true;
           });
-          const end = async () => {
-            await process.ready();
-            process.signal('SIGTERM');
-          };
-          await strike(stage, { ask, end }, work, place, () => dead);
-          expect(await ended, `${place}\n${process.output()}`).toEqual({ code: null, signal: 'SIGKILL' });
+          await strike(work, place, () => dead);
+          expect(await process.ended, process.output()).toEqual({ code: null, signal: 'SIGKILL' });
           expect(process.output()).toContain(`failpoint ${place}=kill`);
           await stage.timePasses();
         }
-        const last = await processes.start(file);
-        await last.ready();
+        current = await start({});
+        await current.ready();
+        expect(await failures()).toEqual([]);
         await scenario.settle?.(stage);
-        last.signal('SIGTERM');
-        expect(await last.ended).toEqual({ code: 0, signal: null });
+        current.signal('SIGTERM');
+        expect(await current.ended).toEqual({ code: 0, signal: null });
+        expect(await stage.rest()).toEqual([]);
+      } finally {
+        await processes.end();
+        await stage.world.close();
+      }
+    },
+    240_000,
+  );
+
+  it.concurrent.each(['throw', 'hang'].map((act, i) => [act, i] as const))(
+    'are ready all the same after what they asked first has met a %s',
+    async (act, i) => {
+      const stage = await openStage(10 + i);
+      const processes = company(stage.world.environment);
+      try {
+        const ready = (['relay', 'notifier'] as const).map(async (file) => {
+          const names = Object.keys(FRAME).filter((name) => FRAME[name] === file);
+          const texts = names.flatMap((name) => moments.map((moment) => `${name}:${moment}=${act}`));
+          const process = await processes.start(file, { FAILPOINTS: texts.join() });
+          await until(
+            async () => {
+              await fetch(`http://127.0.0.1:${process.port}/readyz`);
+              return texts.every((text) => process.output().includes(`failpoint ${text}`));
+            },
+            `all of ${texts}`,
+            60_000,
+          );
+          await process.ready();
+          process.signal('SIGTERM');
+          expect(await process.ended).toEqual({ code: 0, signal: null });
+        });
+        await Promise.all(ready);
+        await stage.timePasses();
         expect(await stage.rest()).toEqual([]);
       } finally {
         await processes.end();
@@ -466,12 +515,14 @@ describe.each(['throw', 'unavailable'])('met by an error (%s) at every boundary'
     const scenario = SCENARIOS[name];
     const stage = await stageOf(4, scenario.settings);
     const part = await scenario.inProcess(stage);
+    const { strike, failures } = workshop(stage, part);
     for (const { place, work } of places(scenario)) {
       arm(points([`${place}=${act}`]));
-      await strike(stage, part, work, place, allStruck);
+      await strike(work, place, allStruck);
       arm([]);
       await stage.timePasses();
     }
+    expect(await failures()).toEqual([]);
     await scenario.settle?.(stage);
     await part.stop();
     expect(await stage.rest()).toEqual([]);
@@ -499,54 +550,23 @@ describe('left without an answer at every boundary', () => {
         ({ place }) => !NEVER_HANG.some((never) => place.startsWith(never)),
       );
       arm(points(walks.map(({ place }) => `${place}=hang`)));
-      const parts = await Promise.all(stages.map((stage) => scenario.inProcess(stage)));
-      const walkers = stages.map(async (stage, n) => {
-        const part = parts[n];
-        if (!part) return;
-        for (let i = n; !allStruck(); i += 1) {
-          const work = walks[i % walks.length]?.work ?? nothing;
-          // A hanging one must not keep the next from its turn.
-          await Promise.race([work(stage, part).catch(() => undefined), pause(1_000)]);
+      const wrongs = stages.map(async (stage, n) => {
+        const part = await scenario.inProcess(stage);
+        const { begin, failures } = workshop(stage, part);
+        for (let i = n * 3; !allStruck(); i += 1) {
+          // One that hangs must not keep the next from its turn.
+          await Promise.race([begin(walks[i % walks.length]?.work ?? nothing), pause(1_000)]);
           await pause(100);
-          if (i % 10 === 9) await stage.timePasses();
+          if (i % 5 === 4) await stage.timePasses();
         }
-      });
-      await Promise.all(walkers);
-      arm([]);
-      for (const [i, stage] of stages.entries()) {
+        expect(await failures()).toEqual([]);
         await stage.timePasses();
         await scenario.settle?.(stage);
-        await parts[i]?.stop();
-      }
-      const wrongs = await Promise.all(stages.map((stage) => stage.rest()));
-      expect(wrongs.flat()).toEqual([]);
+        await part.stop();
+        return stage.rest();
+      });
+      expect((await Promise.all(wrongs)).flat()).toEqual([]);
     },
     120_000,
   );
-});
-
-describe('a process that is not ready yet', () => {
-  afterEach(closeAll);
-
-  it.each(['throw', 'hang'])('is ready all the same after what it asked has met a %s', async (act) => {
-    const stage = await stageOf(4);
-    const processes = company(stage.world.environment);
-    try {
-      for (const file of ['relay', 'notifier'] as const) {
-        const names = Object.keys(FRAME).filter((name) => FRAME[name] === file);
-        const texts = names.flatMap((name) => moments.map((moment) => `${name}:${moment}=${act}`));
-        const process = await processes.start(file, { FAILPOINTS: texts.join() });
-        await until(async () => {
-          await fetch(`http://127.0.0.1:${process.port}/readyz`);
-          return texts.every((text) => process.output().includes(`failpoint ${text}`));
-        }, `all of ${texts}`);
-        await process.ready();
-        process.signal('SIGTERM');
-        expect(await process.ended).toEqual({ code: 0, signal: null });
-      }
-      expect(await stage.rest()).toEqual([]);
-    } finally {
-      await processes.end();
-    }
-  });
 });
