@@ -5,6 +5,8 @@
 import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import { type Database, run } from './database.ts';
+import { deadline } from './deadline.ts';
+import { passing } from './failpoints.ts';
 import { type Log, plain } from './lifecycle.ts';
 
 const SOURCE = 'notification-service';
@@ -71,7 +73,7 @@ export async function tell(
   const open = await openAlert(db, condition.name);
   if (open.notified && !condition.news && !open.reminderDue) return false;
   if (!(await deliver(compose(condition, place, 'firing', open.dedupKey)))) return false;
-  await run(db, sql`update alerts set notified_at = now() where name = ${condition.name}`);
+  await run(db, sql`update alerts set notified_at = now() where name = ${condition.name}`, 'noteAlert');
   return true;
 }
 
@@ -84,12 +86,17 @@ async function recover(
   const [open] = await run<OpenAlert>(
     db,
     sql`select ${openAlertColumns} from alerts where name = ${condition.name}`,
+    'findAlert',
   );
   if (!open) return false;
   // Also when no notice is on record: it may have gone out, and its sender have died before it could say so.
   const told = await deliver(compose(condition, place, 'resolved', open.dedupKey));
   if (told)
-    await run(db, sql`delete from alerts where name = ${condition.name} and dedup_key = ${open.dedupKey}`);
+    await run(
+      db,
+      sql`delete from alerts where name = ${condition.name} and dedup_key = ${open.dedupKey}`,
+      'endAlert',
+    );
   return false;
 }
 
@@ -101,6 +108,7 @@ async function openAlert(db: Database, name: string): Promise<OpenAlert> {
     db,
     sql`insert into alerts (name, dedup_key) values (${name}, ${uuidv7()})
         on conflict (name) do update set name = excluded.name returning ${openAlertColumns}`,
+    'openAlert',
   );
   if (!open) throw new Error('the ledger did not open the alert');
   return open;
@@ -124,7 +132,7 @@ export function compose(
 
 /** Delivers to all URLs at once; true when at least one has taken it, or when there is none. Redirects are not followed. */
 export function createDelivery(urls: readonly string[], log: Log): (alert: Alert) => Promise<boolean> {
-  async function post(url: string, alert: Alert): Promise<boolean> {
+  async function post(url: string, alert: Alert): Promise<void> {
     const response = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -134,13 +142,20 @@ export function createDelivery(urls: readonly string[], log: Log): (alert: Alert
     });
     await response.body?.cancel();
     if (!response.ok) throw new Error(`the webhook answered ${response.status}`);
-    return true;
   }
 
   return async (alert) => {
     const { severity, status, message, dedupKey, reasons } = alert;
     log.warn({ severity, status, dedupKey, reasons }, message);
-    const fates = await Promise.allSettled(urls.map((url) => post(url, alert)));
+    const fates = await Promise.allSettled(
+      urls.map((url) =>
+        deadline(
+          passing('alerts.deliver', () => post(url, alert)),
+          DELIVERY_TIMEOUT_MS,
+          'the webhook',
+        ),
+      ),
+    );
     for (const fate of fates) {
       if (fate.status === 'rejected')
         log.error({ dedupKey, error: plain(fate.reason) }, 'an alert was not delivered');

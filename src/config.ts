@@ -9,6 +9,14 @@ export interface Secret {
   readonly secret: string;
 }
 
+/** A boundary at which a test makes the process fail: the first, second … time it is passed. */
+export interface Failpoint {
+  readonly name: string;
+  readonly moment: 'before' | 'after';
+  readonly act: 'kill' | 'throw' | 'unavailable' | 'hang';
+  readonly pass: number;
+}
+
 export interface Config {
   readonly databaseUrl: string;
   readonly redisUrl: string;
@@ -44,6 +52,7 @@ export interface Config {
   readonly retentionDays: number;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
   readonly production: boolean;
+  readonly failpoints: readonly Failpoint[];
   /** Settings that are allowed and weaken a promise, in words. */
   readonly warnings: readonly string[];
 }
@@ -147,6 +156,18 @@ function matching(pattern: RegExp, expected: string): Parse<string> {
   };
 }
 
+function failpoint(production: boolean): Parse<Failpoint> {
+  return (text) => {
+    if (production) throw new Error('is for tests: it is refused when NODE_ENV is production');
+    const [, name, moment, act, pass = '1'] =
+      /^([A-Za-z.]+):(before|after)=(kill|throw|unavailable|hang)(?:@([1-9]\d{0,5}))?$/.exec(text) ?? [];
+    if (!name)
+      throw new Error('must be name:before|after=kill|throw|unavailable|hang[@pass], separated by commas');
+    // The pattern knows no other words.
+    return { name, moment: moment as Failpoint['moment'], act: act as Failpoint['act'], pass: Number(pass) };
+  };
+}
+
 const ADDRESS = /^(?:[^<>\p{Cc}]+ )?<[^\s<>@]+@[^\s<>@]+>$|^[^\s<>@]+@[^\s<>@]+$/u;
 
 /** The name of every variable, and what the processes take when it is absent. An empty text means no default. */
@@ -180,6 +201,7 @@ export const DEFAULTS = {
   RETENTION_DAYS: '90',
   LOG_LEVEL: 'info',
   NODE_ENV: 'development',
+  FAILPOINTS: '',
 } as const;
 
 export type Variable = keyof typeof DEFAULTS;
@@ -249,6 +271,7 @@ export function readConfig(required: readonly Variable[], environment: Environme
     retentionDays: number('RETENTION_DAYS', 1, LONGEST_RETENTION_DAYS),
     logLevel: read('LOG_LEVEL', oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), 'info'),
     production,
+    failpoints: read('FAILPOINTS', list(failpoint(production)), []),
   };
   if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze({ ...config, warnings: weaknesses(config) });
@@ -263,6 +286,7 @@ const REPEATABLE_FOR_MS = 23 * 3_600_000;
 /** Combinations that no single bound can refuse and that weaken a promise all the same. */
 function weaknesses(config: Omit<Config, 'warnings'>): string[] {
   const warnings: string[] = [];
+  if (config.failpoints.length > 0) warnings.push('FAILPOINTS is set: this process fails on purpose');
   if (config.notificationBackoffMs * (2 ** (config.notificationAttempts - 1) - 1) >= REPEATABLE_FOR_MS) {
     warnings.push(
       'NOTIFICATION_ATTEMPTS with NOTIFICATION_BACKOFF_MS takes longer than 23 hours: after that a request whose outcome is unknown is not repeated',

@@ -6,6 +6,7 @@ import { DrizzleQueryError, type SQL, sql } from 'drizzle-orm';
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import { DeadlineError, deadline } from './deadline.ts';
+import { passing } from './failpoints.ts';
 
 /** The server ends a statement after this long; a lock is waited for no longer either. */
 const STATEMENT_TIMEOUT_MS = 5_000;
@@ -56,18 +57,22 @@ function preparing(client: postgres.Sql): postgres.Sql {
 
 /**
  * Runs one statement and returns its rows.
+ * @param name a literal of ours: statistics of Postgres show it, a deadline's error says it, and failpoints go by it.
  * @throws the driver's error without its parameters (they hold personal data), or a `DeadlineError`.
  */
 export async function run<Row extends object = Record<string, unknown>>(
   db: Database,
   statement: SQL,
+  name?: string,
 ): Promise<Row[]> {
+  const named = name === undefined ? statement : sql`${sql.raw(`/* ${name} */ `)}${statement}`;
+  const execute = () => db.execute<Record<string, unknown>>(named);
   try {
     // postgres.js returns an array with extra fields; the columns are what the statement's author says they are.
     const rows = await deadline(
-      db.execute<Record<string, unknown>>(statement),
+      name === undefined ? execute() : passing(name, execute),
       STATEMENT_DEADLINE_MS,
-      'statement',
+      name === undefined ? 'statement' : `the statement ${name}`,
     );
     return rows as unknown as Row[];
   } catch (error) {

@@ -5,6 +5,7 @@
  */
 import { connect } from './database.ts';
 import { deadline } from './deadline.ts';
+import { passing } from './failpoints.ts';
 import { type Log, plain } from './lifecycle.ts';
 
 const CHANNEL = 'order_notifications_staged';
@@ -25,7 +26,8 @@ export function openHinter(databaseUrl: string, log: Log): Hinter {
     underWay = true;
     do {
       again = false;
-      await deadline(client.notify(CHANNEL, ''), HINT_DEADLINE_MS, 'a hint').catch((error: unknown) =>
+      const sent = passing('hints.send', () => client.notify(CHANNEL, ''));
+      await deadline(sent, HINT_DEADLINE_MS, 'a hint').catch((error: unknown) =>
         log.debug({ error: plain(error) }, 'a hint was lost'),
       );
     } while (again);
@@ -49,7 +51,8 @@ export async function listenForHints(databaseUrl: string, wake: () => void): Pro
   const client = connect(databaseUrl, 'hints');
   const stop = () => client.end({ timeout: 1 });
   try {
-    await deadline(client.listen(CHANNEL, wake, wake), HINT_DEADLINE_MS, 'listening');
+    const listening = passing('hints.listen', () => client.listen(CHANNEL, wake, wake));
+    await deadline(listening, HINT_DEADLINE_MS, 'listening');
     return stop;
   } catch (error) {
     await stop();

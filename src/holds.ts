@@ -47,6 +47,7 @@ export async function openHold(db: Database, reason: HoldReason, seconds: number
           pauses = case when h.until > now() then h.pauses when ${forgotten} then 1 else h.pauses + 1 end,
           until = case when h.until > now() then greatest(h.until, now() + ${wished})
             when ${forgotten} then excluded.until else now() + coalesce(${wished}, ${growing}) end`,
+    'openHold',
   );
 }
 
@@ -61,6 +62,7 @@ export async function takeProbe(db: Database, prober: string, seconds: number): 
     db,
     sql`update holds set prober = ${prober}, probe_until = now() + make_interval(secs => ${seconds}::float8)
         where name = 'sending' and ${unprobed} returning 1`,
+    'takeProbe',
   );
   return rows.length === 1;
 }
@@ -70,12 +72,13 @@ export async function giveProbeBack(db: Database, prober: string): Promise<void>
   await run(
     db,
     sql`update holds set prober = null, probe_until = null where name = 'sending' and prober = ${prober}`,
+    'giveProbeBack',
   );
 }
 
 /** Ends the hold for all, by whoever has probed. One that has grown since is not theirs any more, and stays. */
 export async function liftHold(db: Database, prober: string): Promise<void> {
-  await run(db, sql`delete from holds where name = 'sending' and prober = ${prober}`);
+  await run(db, sql`delete from holds where name = 'sending' and prober = ${prober}`, 'liftHold');
 }
 
 /** Ends a hold whose time is over when there is no message to probe with. */
@@ -84,6 +87,7 @@ export async function endIdleHold(db: Database): Promise<void> {
     db,
     sql`delete from holds where name = 'sending' and ${unprobed}
           and not exists (select from outbox o where ${inState(['enqueued'], 'o')})`,
+    'endIdleHold',
   );
 }
 
@@ -94,6 +98,7 @@ export async function currentHold(db: Database): Promise<Hold | undefined> {
           to_char(opened_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "openedAt",
           extract(epoch from now() - opened_at)::float8 as "openForSeconds"
         from holds where name = 'sending'`,
+    'currentHold',
   );
   return hold;
 }

@@ -4,6 +4,7 @@
 import { sql } from 'drizzle-orm';
 import { connect, type Database, openDatabase, run } from './database.ts';
 import { deadline } from './deadline.ts';
+import { passing } from './failpoints.ts';
 import type { Process } from './lifecycle.ts';
 
 /** A clock that differs by more makes delays, holds and ids wrong: such a process takes no work. */
@@ -68,6 +69,7 @@ async function differenceMs(db: Database): Promise<number> {
   const [row] = await run<{ ms: number }>(
     db,
     sql`select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms`,
+    'differenceMs',
   );
   if (!row) throw new Error('the ledger did not tell the time');
   return Math.max(asked - row.ms, row.ms - Date.now(), 0);
@@ -76,7 +78,11 @@ async function differenceMs(db: Database): Promise<number> {
 async function answersAnew(url: string, name: string): Promise<boolean> {
   const client = connect(url, name);
   try {
-    await deadline(client`select 1`, FRESH_ANSWER_MS, 'a fresh connection');
+    await deadline(
+      passing('answersAnew', () => client`select 1`),
+      FRESH_ANSWER_MS,
+      'a fresh connection',
+    );
     return true;
   } catch {
     return false; // it is away for everybody

@@ -9,6 +9,7 @@ import { setImmediate as afterEvents, setTimeout as pause } from 'node:timers/pr
 import { type Logger, pino } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Config, ConfigError, readConfig, type Variable } from './config.ts';
+import { arm } from './failpoints.ts';
 
 /** sysexits.h: the configuration is faulty. A supervisor need not try again. */
 const EXIT_CONFIG = 78;
@@ -74,6 +75,7 @@ export async function main(
   const config = settings(name, required);
   const log = pino({ level: config.logLevel, base: { process: name, pid: process.pid } });
   for (const warning of config.warnings) log.warn(warning);
+  arm(config.failpoints);
   const closers = new Closers(log, config.shutdownGraceMs);
   const ending = new AbortController();
   setMaxListeners(0, ending.signal); // whoever rests listens to it, and many may rest at once

@@ -1,6 +1,8 @@
 /** The only door to Resend: composes a request's exact text, sends it, and says what the answer proves. */
 import { type ErrorResponse, Resend, type Response } from 'resend';
 import type { Config } from './config.ts';
+import { deadline } from './deadline.ts';
+import { passing } from './failpoints.ts';
 import type { HoldReason } from './holds.ts';
 import type { Letter } from './letters/letter.ts';
 
@@ -55,8 +57,10 @@ export function openMailer(config: Config): Mailer {
         redirect: 'manual',
         signal: AbortSignal.timeout(config.emailTimeoutMs),
       };
+      const post = () => resend.post<{ id?: unknown }>('/emails', undefined, exact);
       try {
-        return classify(await resend.post<{ id?: unknown }>('/emails', undefined, exact));
+        // The signal frees the connection; the deadline holds whatever the SDK makes of the signal.
+        return classify(await deadline(passing('mailer.send', post), config.emailTimeoutMs, 'a request'));
       } catch {
         // The SDK throws only what aborts it: the time is up.
         return { kind: 'unknown', code: 'no_answer', detail: null };

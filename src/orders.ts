@@ -28,7 +28,11 @@ export async function createCustomer(
   { email, name }: { email: string; name: string },
 ): Promise<string> {
   const id = uuidv7();
-  await run(db, sql`insert into customers (id, email, name) values (${id}, ${email}, ${name})`);
+  await run(
+    db,
+    sql`insert into customers (id, email, name) values (${id}, ${email}, ${name})`,
+    'createCustomer',
+  );
   return id;
 }
 
@@ -36,6 +40,7 @@ export async function findCustomer(db: Database, id: string): Promise<Customer |
   const [customer] = await run<Customer>(
     db,
     sql`select id as "customerId", email, name, ${iso('created_at')} as "createdAt" from customers where id = ${id}`,
+    'findCustomer',
   );
   return customer;
 }
@@ -116,6 +121,7 @@ export async function placeOrder(
           select ${uuidv7()}, ${type}, id, ${payloadOf('placed')} from placed
         )
         select exists (select 1 from customer) as customer, exists (select 1 from placed) as placed`,
+    'placeOrder',
   );
   if (row?.placed) return { outcome: 'placed', orderId, answer };
   if (!row?.customer || !key) return { outcome: 'customer_missing' };
@@ -132,6 +138,7 @@ async function storedAnswer(db: Database, { client, keyHash, fingerprint }: Idem
     db,
     sql`select status, body, location, fingerprint = ${fingerprint}::bytea as same from idempotency_keys
         where client = ${client} and route = ${PLACE_ROUTE} and key_hash = ${keyHash}::bytea`,
+    'storedAnswer',
   );
   // The key stood in the way a moment ago and lives for days: it can only have been purged right now.
   if (!stored) throw new Error('an idempotency key vanished');
@@ -169,6 +176,7 @@ async function moveOrder(
           select ${uuidv7()}, ${type}, id, ${payloadOf('moved')} from moved
         )
         select status from k`,
+    'moveOrder',
   );
   if (!row) return 'order_missing';
   if (row.status === 'CREATED') return 'moved';
@@ -229,7 +237,11 @@ const orderColumns = sql`o.id, o.customer_id as "customerId", o.status, o.curren
     from outbox m where m.order_id = o.id) as notifications`;
 
 export async function findOrder(db: Database, id: string): Promise<Order | undefined> {
-  const [order] = await run<Order>(db, sql`select ${orderColumns} from orders o where o.id = ${id}`);
+  const [order] = await run<Order>(
+    db,
+    sql`select ${orderColumns} from orders o where o.id = ${id}`,
+    'findOrder',
+  );
   return order;
 }
 
@@ -255,5 +267,6 @@ export async function listOrders(
   return run<Order>(
     db,
     sql`select ${orderColumns} from (select * from orders o ${where} order by o.id desc limit ${limit}) o order by o.id desc`,
+    'listOrders',
   );
 }

@@ -45,13 +45,14 @@ export async function takeLease(db: Database, name: string, holder: string): Pro
         on conflict (name) do update set holder = excluded.holder, until = excluded.until
           where l.holder = excluded.holder or l.until < now()
         returning 1`,
+    'takeLease',
   );
   return rows.length === 1;
 }
 
 /** Gives the lease back, so that nobody has to wait for its end. */
 export async function giveLeaseBack(db: Database, name: string, holder: string): Promise<void> {
-  await run(db, sql`delete from leases where name = ${name} and holder = ${holder}`);
+  await run(db, sql`delete from leases where name = ${name} and holder = ${holder}`, 'giveLeaseBack');
 }
 
 const leaseHeld = (holder: string) =>
@@ -72,6 +73,7 @@ export async function stagedMessages(
     sql`select id, seq, run, type, order_id as "orderId" from outbox o
         where ${inState(['staged'], 'o')} and seq <> all (${array(inFlight, 'bigint')}) and ${leaseHeld(holder)}
         order by seq limit ${limit}`,
+    'stagedMessages',
   );
 }
 
@@ -87,6 +89,7 @@ export async function markEnqueued(
         update outbox o set enqueued_at = now(), enqueue_failures = 0
         from k join given g using (id, run)
         where o.id = k.id and ${may('enqueue', 'k')} and ${leaseHeld(holder)}`,
+    'markEnqueued',
   );
 }
 
@@ -107,6 +110,7 @@ export async function chargeEnqueue(
           dead_reason = case when k.enqueue_failures + 1 >= ${ENQUEUE_TRIES}::int then 'not_enqueueable' end
         from k join given g using (id, run)
         where o.id = k.id and ${may('chargeEnqueue', 'k')} and ${leaseHeld(holder)}`,
+    'chargeEnqueue',
   );
 }
 
@@ -132,6 +136,7 @@ export async function overdueMessages(
         where ${inState(['enqueued'], 'o')} and enqueued_at < now() - make_interval(secs => ${olderThanMs}::float8 / 1000)
           and (enqueued_at, id) > (${after.at}::timestamptz, ${after.id}::uuid)
         order by enqueued_at, id limit ${limit}`,
+    'overdueMessages',
   );
 }
 
@@ -143,6 +148,7 @@ export async function deadMessages(db: Database, limit: number, after = START): 
         where ${inState(['dead'], 'o')} and enqueued_at is not null
           and (dead_at, id) > (${after.at}::timestamptz, ${after.id}::uuid)
         order by dead_at, id limit ${limit}`,
+    'deadMessages',
   );
 }
 
@@ -163,6 +169,7 @@ export async function restage(
         update outbox o set enqueued_at = null
         from k join given g using (id, run) join seen s using (id)
         where o.id = k.id and ${may('restage', 'k')} and k.enqueued_at = s.at and ${leaseHeld(holder)}`,
+    'restage',
   );
 }
 
@@ -185,20 +192,25 @@ export async function restageAll(
         update outbox o set enqueued_at = null from k
         where o.id = k.id and ${may('restageAll', 'o')} and o.enqueued_at < ${before}::timestamptz and ${leaseHeld(holder)}
         returning 1`,
+    'restageAll',
   );
   return rows.length;
 }
 
 /** The time by the ledger's clock, exact to the microsecond. */
 export async function ledgerTime(db: Database): Promise<string> {
-  const [row] = await run<{ now: string }>(db, sql`select now()::text as now`);
+  const [row] = await run<{ now: string }>(db, sql`select now()::text as now`, 'ledgerTime');
   if (!row) throw new Error('the ledger did not tell the time');
   return row.now;
 }
 
 /** The epoch that the ledger believes its queue's Redis to be in. */
 export async function readEpoch(db: Database, queue: string): Promise<string | undefined> {
-  const [row] = await run<{ epoch: string }>(db, sql`select epoch from epochs where queue = ${queue}`);
+  const [row] = await run<{ epoch: string }>(
+    db,
+    sql`select epoch from epochs where queue = ${queue}`,
+    'readEpoch',
+  );
   return row?.epoch;
 }
 
@@ -206,6 +218,7 @@ export async function writeEpoch(db: Database, queue: string, epoch: string): Pr
   await run(
     db,
     sql`insert into epochs (queue, epoch) values (${queue}, ${epoch}) on conflict (queue) do update set epoch = excluded.epoch`,
+    'writeEpoch',
   );
 }
 
@@ -220,6 +233,7 @@ export async function outdatedRuns<M extends MessageRun>(db: Database, runs: rea
         )}
         left join outbox o on o.id = g.id
         where o.id is null or o.run > g.run or o.sent_at is not null or o.discarded_at is not null`,
+    'outdatedRuns',
   );
   return rows.flatMap(({ i }) => runs[i] ?? []);
 }
@@ -236,12 +250,14 @@ export async function purgeFinished(db: Database, days: number, limit: number): 
     db,
     sql`update notifications n set recipient = null, body = null, answer_detail = null
         where n.message_id in (${page}) and (recipient is not null or body is not null or answer_detail is not null)`,
+    'clearLetters',
   );
   const rows = await run(
     db,
     sql`with page as materialized (${page} for update skip locked),
           letters as (delete from notifications n using page p where n.message_id = p.id)
         delete from outbox o using page p where o.id = p.id returning 1`,
+    'purgeFinished',
   );
   return rows.length;
 }
@@ -260,6 +276,7 @@ export async function purgeIdempotencyKeys(db: Database, limit: number): Promise
           select ctid from idempotency_keys
           where created_at < now() - make_interval(days => ${IDEMPOTENCY_KEY_DAYS}) order by created_at limit ${limit}
         ) returning 1`,
+    'purgeIdempotencyKeys',
   );
   return rows.length;
 }
@@ -339,6 +356,7 @@ export async function startMessages(
         left join orders o on o.id = k.order_id
         left join customers c on c.id = o.customer_id
         left join notifications n on n.message_id = k.id and n.replaced_at is null`,
+    'startMessages',
   );
   const byId = new Map(rows.map((row) => [row.id, row]));
   return messages.map(({ id }) => byId.get(id));
@@ -356,6 +374,7 @@ export async function countLoneStart(db: Database, message: MessageRun): Promise
         from k join given g using (id, run)
         where o.id = k.id and ${may('start', 'k')}
         returning o.lone_starts as starts`,
+    'countLoneStart',
   );
   return row?.starts;
 }
@@ -412,6 +431,7 @@ export async function openCalls(
         from touched t join before b using (id)
         union all
         select message_id, id, body, 1, null from frozen`,
+    'openCalls',
   );
   const byMessage = new Map(rows.map((row) => [row.messageId, row]));
   return calls.map(({ id }) => byMessage.get(id));
@@ -447,6 +467,7 @@ export async function markSent(db: Database, acceptances: readonly Acceptance[])
         update outbox o set sent_at = now(), enqueued_at = coalesce(o.enqueued_at, now()), ${unburdened},
           dead_at = null, dead_reason = null, discarded_at = null, alerted_at = null
         from letters l where o.id = l.message_id and ${may('accept', 'o')}`,
+    'markSent',
   );
   return acceptances.map(() => true);
 }
@@ -488,8 +509,12 @@ export async function settleAttempts(db: Database, settlements: readonly Settlem
           from outcome x join k on k.id = x.id
           -- An earlier call that comes late has nothing to say about the letter any more.
           where n.id = x.letter_id and n.attempts = x.attempt and n.accepted_at is null
+        ), overtaken as (
+          select n.id from notifications n join outcome x on n.id = x.letter_id where n.attempts > x.attempt
         )
-        update outbox o set starts = 0, lone_starts = 0, dead_reason = x.dead,
+        update outbox o set starts = 0, lone_starts = 0,
+          -- Nor does its refusal prove anything while a later call is under way, which may yet be accepted.
+          dead_reason = case when x.dead = 'refused' and x.letter_id in (select id from overtaken) then 'outcome_unknown' else x.dead end,
           unspent = case x.circling when 'again' then k.unspent + 1 when 'over' then 0 else k.unspent end,
           unspent_since = case x.circling when 'again' then coalesce(k.unspent_since, now()) when 'over' then null else k.unspent_since end,
           dead_at = case when x.dead is null then null else now() end,
@@ -497,6 +522,7 @@ export async function settleAttempts(db: Database, settlements: readonly Settlem
           enqueued_at = case when x.dead is null then o.enqueued_at else coalesce(o.enqueued_at, now()) end
         from k join outcome x using (id, run)
         where o.id = k.id and ${may('settle', 'k')}`,
+    'settleAttempts',
   );
   return settlements.map(() => true);
 }
@@ -519,6 +545,7 @@ export async function othersFare(db: Database, letterId: string): Promise<'pass'
             where ${inState(['enqueued'], 'o')} and o.id <> l.message_id and n.answered_at >= n.first_unknown_at
           ) then 'fail'
           else 'none' end as fare`,
+    'othersFare',
   );
   return row?.fare ?? 'none';
 }
@@ -538,6 +565,7 @@ export async function acceptReported(
         where message_id = ${messageId} and (provider_id = ${providerId} or (accepted_at is null
           and (replaced_at is null or replaced_at >= ${at}::timestamptz)))
         order by accepted_at is null, replaced_at nulls last limit 1`,
+    'acceptReported',
   );
   if (letter) await markSent(db, [{ messageId, letterId: letter.id, providerId }]);
   return letter !== undefined;
@@ -576,6 +604,7 @@ export async function retryMessage(
         )
         select k.sent_at, k.discarded_at, k.dead_at, k.dead_reason, k.run = coalesce(${seen}::int, k.run) as current,
           exists (select 1 from moved) as done from k`,
+    'retryMessage',
   );
 }
 
@@ -591,8 +620,8 @@ interface ActRow {
   readonly done: boolean;
 }
 
-async function act(db: Database, statement: SQL): Promise<ActResult> {
-  const [row] = await run<ActRow>(db, statement);
+async function act(db: Database, statement: SQL, name: string): Promise<ActResult> {
+  const [row] = await run<ActRow>(db, statement, name);
   if (!row) return 'unknown_message';
   if (row.done) return 'done';
   if (row.sent_at || row.discarded_at) return 'finished';
@@ -625,6 +654,7 @@ export async function retryDead(
           select ${operator}, 'retry', k.id, k.run from k join moved using (id)
         )
         select id from moved`,
+    'retryDead',
   );
   return rows.length;
 }
@@ -659,6 +689,7 @@ export async function discardMessage(
           select ${operator}, 'discard', k.id, k.run, ${note} from k join moved using (id)
         )
         select k.sent_at, k.discarded_at, k.dead_at, k.dead_reason, true as current, exists (select 1 from moved) as done from k`,
+    'discardMessage',
   );
 }
 
@@ -683,6 +714,7 @@ export async function confirmSent(db: Database, { id, operator, note }: Confirma
           select ${operator}, 'confirm_sent', k.id, k.run, ${note} from k join moved using (id)
         )
         select k.sent_at, k.discarded_at, k.dead_at, k.dead_reason, true as current, exists (select 1 from moved) as done from k`,
+    'confirmSent',
   );
 }
 
@@ -704,6 +736,7 @@ export async function confirmNotSent(db: Database, { id, operator, note }: Confi
           select ${operator}, 'confirm_not_sent', k.id, k.run, ${note} from k join moved using (id)
         )
         select k.sent_at, k.discarded_at, k.dead_at, k.dead_reason, true as current, exists (select 1 from moved) as done from k`,
+    'confirmNotSent',
   );
 }
 
@@ -740,6 +773,7 @@ export async function deadLetters(
           and (${id}::uuid is null or o.id = ${id}::uuid) and (${reason}::text is null or o.dead_reason = ${reason}::text)
           and (o.dead_at, o.id) > (${after.at}::timestamptz, ${after.id}::uuid)
         order by o.dead_at, o.id limit ${limit}`,
+    'deadLetters',
   );
 }
 
@@ -766,6 +800,7 @@ export async function deadGroups(db: Database): Promise<DeadGroup[]> {
           coalesce(to_json((array_agg(id order by dead_at) filter (where alerted_at is null))[1:1000]), '[]') as fresh
         from outbox o where ${inState(['dead'], 'o')}
         group by dead_reason order by count desc, reason`,
+    'deadGroups',
   );
 }
 
@@ -777,6 +812,7 @@ export async function markAlerted(db: Database, ids: readonly string[], asOf: st
           select id from outbox where id = any (${array(ids, 'uuid')}) and dead_at <= ${asOf}::timestamptz order by id for update
         )
         update outbox o set alerted_at = now() from k where o.id = k.id and o.dead_at <= ${asOf}::timestamptz`,
+    'markAlerted',
   );
 }
 
@@ -789,6 +825,7 @@ export async function recordFailedJobs(db: Database, runs: readonly MessageRun[]
         from k join given g using (id, run)
         where o.id = k.id and ${may('recordFailure', 'k')}
         returning 1`,
+    'recordFailedJobs',
   );
   return rows.length;
 }
@@ -803,6 +840,7 @@ export async function doubleAcceptances(
           coalesce(to_char(min(accepted_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), '') as oldest
         from notifications n where replaced_at is not null and accepted_at is not null
           and exists (select from notifications m where m.message_id = n.message_id and m.id <> n.id and m.accepted_at is not null)`,
+    'doubleAcceptances',
   );
   if (!row) throw new Error('the ledger did not count');
   return row;
@@ -834,6 +872,7 @@ export async function backlog(db: Database): Promise<Backlog> {
           (select id, created_at from outbox o where ${inState(['enqueued'], 'o')} order by created_at limit 1)
           order by created_at limit 1
         ) oldest on true`,
+    'backlog',
   );
   if (!row) throw new Error('the ledger did not count');
   return row;

@@ -6,6 +6,7 @@ import { DelayedError, type Job, type JobsOptions, Queue, UnrecoverableError, Wo
 import { Redis } from 'ioredis';
 import type { Config } from './config.ts';
 import { deadline } from './deadline.ts';
+import { passing } from './failpoints.ts';
 import { type Log, type Process, plain } from './lifecycle.ts';
 
 export const QUEUE = 'order-notifications';
@@ -96,6 +97,8 @@ export interface QueueDoor {
   close(): Promise<void>;
 }
 
+type DoorMethod = Exclude<keyof QueueDoor, 'queue' | 'close'>;
+
 /** Opens the queue for everybody but the consumers. Every call has a deadline and throws when Redis is away. */
 export function openQueue(config: Config, log: Log): QueueDoor {
   const redis = connectRedis(config, log, { maxRetriesPerRequest: 1, commandTimeout: REDIS_DEADLINE_MS });
@@ -108,27 +111,29 @@ export function openQueue(config: Config, log: Log): QueueDoor {
   });
   queue.on('error', () => undefined); // the connection's own listener has logged it
   const options = retryPolicy(config);
-  const bounded = <T>(promise: Promise<T>) => deadline(promise, REDIS_DEADLINE_MS, 'a call to Redis');
+  const bounded = <T>(name: DoorMethod, call: () => Promise<T>) =>
+    deadline(passing(`queue.${name}`, call), REDIS_DEADLINE_MS, `the call ${name} to Redis`);
 
-  async function add(messages: readonly Enqueueable[], place?: 'behind all'): Promise<void> {
+  async function add(
+    name: DoorMethod,
+    messages: readonly Enqueueable[],
+    place?: 'behind all',
+  ): Promise<void> {
     // BullMQ takes jobs with a priority, whichever, after all that have none.
     const opts = place ? { ...options, priority: 1 } : options;
-    await bounded(
-      queue.addBulk(
-        messages.map((message) => ({
-          name: message.type,
-          data: { messageId: message.id, orderId: message.orderId, run: message.run },
-          opts: { ...opts, jobId: jobId(message) },
-        })),
-      ),
-    );
+    const jobs = messages.map((message) => ({
+      name: message.type,
+      data: { messageId: message.id, orderId: message.orderId, run: message.run },
+      opts: { ...opts, jobId: jobId(message) },
+    }));
+    await bounded(name, () => queue.addBulk(jobs));
   }
 
   return {
     queue,
-    enqueue: (messages) => add(messages),
+    enqueue: (messages) => add('enqueue', messages),
     async enqueueEach(messages, place) {
-      const fates = await Promise.allSettled(messages.map((message) => add([message], place)));
+      const fates = await Promise.allSettled(messages.map((message) => add('enqueueEach', [message], place)));
       return fates.map((fate) => {
         if (fate.status === 'fulfilled') return 'added';
         return isOwnFault(fate.reason) ? 'refused' : 'unavailable';
@@ -136,7 +141,7 @@ export function openQueue(config: Config, log: Log): QueueDoor {
     },
     async look(messages) {
       const reads = messages.map((m) => ['hmget', key(jobId(m)), ...SIGHTED]);
-      const answers = await bounded(redis.pipeline(reads).exec());
+      const answers = await bounded('look', () => redis.pipeline(reads).exec());
       return (answers ?? []).map(([error, answer]) => {
         // What stands there is no job. Adding it will be refused too, and charged to this message alone.
         if (isOwnFault(error)) return { state: 'lost' };
@@ -145,22 +150,24 @@ export function openQueue(config: Config, log: Log): QueueDoor {
       });
     },
     async remove(messages) {
-      const answers = await Promise.all(messages.map((m) => bounded(queue.remove(jobId(m)))));
+      const answers = await Promise.all(messages.map((m) => bounded('remove', () => queue.remove(jobId(m)))));
       return messages.filter((_, i) => answers[i] === 0);
     },
     async failedRuns(offset, limit) {
-      const ids = await bounded(redis.zrevrange(key('failed'), offset, offset + limit - 1));
+      const ids = await bounded('failedRuns', () =>
+        redis.zrevrange(key('failed'), offset, offset + limit - 1),
+      );
       return ids.map(parseJobId);
     },
-    readEpoch: () => bounded(redis.get(key('epoch'))),
+    readEpoch: () => bounded('readEpoch', () => redis.get(key('epoch'))),
     async writeEpoch(epoch) {
-      await bounded(redis.set(key('epoch'), epoch));
+      await bounded('writeEpoch', () => redis.set(key('epoch'), epoch));
     },
     async ping() {
-      await bounded(redis.ping());
+      await bounded('ping', () => redis.ping());
     },
     async manners() {
-      const info = await bounded(redis.info());
+      const info = await bounded('manners', () => redis.info());
       return {
         evictionPolicy: /^maxmemory_policy:(\S+)/m.exec(info)?.[1],
         appendOnly: /^aof_enabled:1/m.test(info),
@@ -303,7 +310,8 @@ export function consume(config: Config, log: Log, handle: (job: TakenJob) => Pro
     pause: () => worker.pause(true),
     resume: () => worker.resume(),
     async check() {
-      await deadline(worker.waitUntilReady(), REDIS_DEADLINE_MS, 'the worker');
+      const waiting = passing('worker.check', () => worker.waitUntilReady());
+      await deadline(waiting, REDIS_DEADLINE_MS, 'the worker');
       if (!worker.isRunning() && !worker.isPaused()) throw new Error('the worker has stopped');
     },
     async close() {
@@ -321,7 +329,8 @@ async function handleJob(
   const message = parseJobId(job.id ?? '');
   if (!message) return { end: 'failed', code: 'not_a_message', forGood: true };
   try {
-    return await handle({ ...message, lastAttempt: job.attemptsMade + 1 >= (job.opts.attempts ?? 1) });
+    const taken = { ...message, lastAttempt: job.attemptsMade + 1 >= (job.opts.attempts ?? 1) };
+    return await passing('worker.handle', () => handle(taken));
   } catch (error) {
     // Whatever it says must not reach Redis. A job that fails for the last time here is the monitor's to record.
     log.error(
@@ -340,7 +349,7 @@ async function finish(job: Job<JobData>, token: string | undefined, end: JobEnd)
     case 'failed':
       throw end.forGood ? new UnrecoverableError(end.code) : new Error(end.code);
     case 'postponed':
-      await job.moveToDelayed(Date.now() + end.ms, token);
+      await passing('worker.postpone', () => job.moveToDelayed(Date.now() + end.ms, token));
       throw new DelayedError();
   }
 }

@@ -144,6 +144,25 @@ const TEXTS: readonly {
     good: { production: true, development: false, test: false, staging: false },
     faulty: [],
   },
+  {
+    name: 'FAILPOINTS',
+    key: 'failpoints',
+    absent: [],
+    good: {
+      'markEnqueued:after=kill, queue.look:before=hang@3': [
+        { name: 'markEnqueued', moment: 'after', act: 'kill', pass: 1 },
+        { name: 'queue.look', moment: 'before', act: 'hang', pass: 3 },
+      ],
+    },
+    faulty: [
+      'markEnqueued',
+      'markEnqueued=kill',
+      'a:during=kill',
+      'a:after=stop',
+      'a:after=kill@0',
+      'a b:after=kill',
+    ],
+  },
 ];
 
 /** The dashboard's credentials: two variables that make one setting. */
@@ -302,6 +321,12 @@ describe('in production', () => {
     expect(faultsOf({ ...production, ...long })).toEqual([]);
   });
 
+  it('nothing fails on purpose', () => {
+    expect(faultsOf({ ...production, FAILPOINTS: 'markEnqueued:after=kill' })).toEqual([
+      'FAILPOINTS is for tests: it is refused when NODE_ENV is production',
+    ]);
+  });
+
   it('letters and alerts leave the machine encrypted, as they do elsewhere', () => {
     const unsafe = { RESEND_BASE_URL: 'http://mail.example', ALERT_WEBHOOK_URL: 'http://pager.example' };
     for (const environment of [unsafe, { ...production, ...unsafe }]) {
@@ -343,6 +368,11 @@ describe('a warning', () => {
     for (const url of ['', 'http://localhost:3000', 'http://127.0.0.1', 'http://[::]:3000'])
       expect(warnings({ ...heard, PUBLIC_URL: url }), url).toEqual([expect.stringMatching(/^PUBLIC_URL /)]);
     expect(warnings({ ...heard, ...followed })).toEqual([]);
+  });
+
+  it('is given for failpoints', () => {
+    const { warnings } = readConfig([], { FAILPOINTS: 'markEnqueued:after=throw' });
+    expect(warnings).toEqual([expect.stringMatching(/^FAILPOINTS /)]);
   });
 
   it('is not given for the defaults', () => {

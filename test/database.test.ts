@@ -169,10 +169,20 @@ describe('a statement', () => {
     const one = opened(proxy.url);
     await run(one.db, sql`select 1`);
     proxy.freeze();
-    const swallowed = deadline(run(one.db, sql`select 1`), 12_000, 'a statement that gives up');
-    await expect(swallowed).rejects.toThrow('statement did not end within');
+    const swallowed = deadline(run(one.db, sql`select 1`, 'swallowed'), 12_000, 'a statement that gives up');
+    await expect(swallowed).rejects.toThrow('the statement swallowed did not end within');
     proxy.mend();
     await until(async () => (await run(one.db, sql`select 1`)).length === 1, 'an answer');
+  });
+
+  it('goes by its name in the statistics of the server', async () => {
+    const one = opened();
+    const said = sql`select query from pg_stat_activity where pid = pg_backend_pid() and ${1}::int = 1`;
+    expect(await run(one.db, said, 'lookAtMe')).toEqual([
+      { query: expect.stringMatching(/^\/\* lookAtMe \*\/ select/) },
+    ]);
+    const prepared = sql`select statement from pg_prepared_statements where statement like '/* lookAtMe */%'`;
+    expect(await run(one.db, prepared)).toHaveLength(1);
   });
 
   it('is answered again after its connection was ended, also in the middle of a statement', async () => {

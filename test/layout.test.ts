@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { doorCalls, queueMethods, statements } from './support/boundaries.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -34,6 +35,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'src/database.ts',
     'src/schema.ts',
     'src/deadline.ts',
+    'src/failpoints.ts',
     'src/money.ts',
     'src/health.ts',
     'src/problem.ts',
@@ -48,11 +50,15 @@ const NEIGHBOURS: Readonly<Record<string, string>> = {
   'src/mailer.ts → src/holds.ts': 'the type of what an answer may ask for: a hold',
   'src/mailer.ts → src/letters/': 'the type of what is sent: a letter',
   'src/lifecycle.ts → src/config.ts': 'a process begins with its settings',
+  'src/lifecycle.ts → src/failpoints.ts': 'which may say where it is to fail',
   'src/database.ts → src/deadline.ts': 'every statement has one',
+  'src/database.ts → src/failpoints.ts': 'every statement passes them',
+  'src/failpoints.ts → src/config.ts': 'the type of what it is armed with',
   'src/health.ts → src/lifecycle.ts': 'the type of whose health it tells: a process',
   'src/gate.ts → src/queue.ts': 'the type of what a gate pauses: a consumer',
   'src/ledger.ts → src/database.ts': 'what a process holds of it',
   'src/ledger.ts → src/deadline.ts': 'a fresh connection has one',
+  'src/ledger.ts → src/failpoints.ts': 'and passes them',
   'src/ledger.ts → src/lifecycle.ts': 'the type of who holds it: a process',
   'src/problem.ts → src/lifecycle.ts': 'an error is logged without what its driver hung on it',
   'src/problem.ts → src/database.ts': 'an unreachable ledger is 503 and nothing else is',
@@ -200,9 +206,12 @@ describe('no file', () => {
     ]);
   });
 
-  it('of src and workers touches signals and the exit but lifecycle', () => {
+  it('of src and workers touches signals and the exit but lifecycle, and what kills it for tests', () => {
     const touches = /\bprocess\s*\.\s*(on|once|off|addListener|exit|exitCode|abort|kill|reallyExit)\b/;
-    expect(SYSTEM.filter((file) => touches.test(codeOf(file)))).toEqual(['src/lifecycle.ts']);
+    expect(SYSTEM.filter((file) => touches.test(codeOf(file)))).toEqual([
+      'src/failpoints.ts',
+      'src/lifecycle.ts',
+    ]);
   });
 
   it('of src and workers gets hold of the process by another name', () => {
@@ -224,6 +233,17 @@ describe('an outside system', () => {
       ),
     );
     expect(importers).toEqual(doors);
+  });
+});
+
+describe('an awaited boundary', () => {
+  it('has a name: every statement one of its own, and every method of the door to Redis', () => {
+    const found = statements();
+    expect(found.length).toBeGreaterThan(50);
+    expect(found.filter(({ name }) => name === undefined)).toEqual([]);
+    const names = found.map(({ name }) => name);
+    expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
+    expect(doorCalls()).toEqual(expect.arrayContaining(queueMethods().map((name) => `queue.${name}`)));
   });
 });
 

@@ -332,9 +332,9 @@ await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) 
   process.onClose('lease', relay.stepDown);
   const draining = process.loop('drain', config.relayPollMs, relay.drain);
   const reconciling = process.loop('reconcile', config.reconcileIntervalMs, relay.reconcile);
-  process.loop('purge', PURGE_LOOP_MS, relay.purge);
+  const purging = process.loop('purge', PURGE_LOOP_MS, relay.purge);
   process.loop('lease', LEASE_LOOP_MS, async () => {
-    if (await relay.lead()) for (const loop of [reconciling, draining]) loop.wake();
+    if (await relay.lead()) for (const loop of [reconciling, draining, purging]) loop.wake();
     return false;
   });
   let stopListening: (() => Promise<void>) | undefined;
