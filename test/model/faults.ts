@@ -10,10 +10,23 @@ export function* people(world: World, rules: Rules): Steps {
     if (state !== 'dead') continue;
     yield person(world, m, 'discards %', (one) => moves(rules, 'discard', one, 'discarded', {}));
     if (reason !== 'outcome_unknown')
-      yield person(world, m, 'retries %', (one) => moves(rules, 'retry', one, 'staged', { run: true }) && putBack(one));
+      yield person(
+        world,
+        m,
+        'retries %',
+        (one) => moves(rules, 'retry', one, 'staged', { run: true }) && putBack(one),
+      );
     else if (deliveries > 0)
-      yield person(world, m, 'confirms that % was sent', (one) => moves(rules, 'confirmSent', one, 'sent', {}) && clear(one));
-    else if (rules.confirmedDuringCall || world.hands.every((hand) => hand?.m !== m || hand.step !== 'opened'))
+      yield person(
+        world,
+        m,
+        'confirms that % was sent',
+        (one) => moves(rules, 'confirmSent', one, 'sent', {}) && clear(one),
+      );
+    else if (
+      rules.confirmedDuringCall ||
+      world.hands.every((hand) => hand?.m !== m || hand.step !== 'opened')
+    )
       yield person(world, m, 'confirms that % was not sent', (one) => {
         if (moves(rules, 'confirmNotSent', one, 'staged', {})) rewrite(one);
       });
@@ -63,7 +76,14 @@ function* crashes(world: World, rules: Rules): Steps {
     yield { actor: 'relay', who, words: 'is killed', m: -1, fair: false, next: relayKilled(world, who, 0) };
     if (batch && batch.entries.length > 1 && batch.step === (rules.markBeforeEnqueue ? 'added' : 'read'))
       for (const half of [1, 2])
-        yield { actor: 'relay', who, words: `is killed while it adds: job ${half} is there`, m: -1, fair: false, next: relayKilled(world, who, half) };
+        yield {
+          actor: 'relay',
+          who,
+          words: `is killed while it adds: job ${half} is there`,
+          m: -1,
+          fair: false,
+          next: relayKilled(world, who, half),
+        };
   }
   for (const [who, hand] of world.hands.entries()) {
     if (!hand) continue;
@@ -103,7 +123,14 @@ function* stalls(world: World): Steps {
     const next = spend(world, 'stall');
     unlock(next, who);
     at(at(next.messages, hand.m).jobs, hand.run - 1).state = 'waiting';
-    yield { actor: 'notifier', who, words: 'stands still until its lock on % is over', m: hand.m, fair: false, next };
+    yield {
+      actor: 'notifier',
+      who,
+      words: 'stands still until its lock on % is over',
+      m: hand.m,
+      fair: false,
+      next,
+    };
   }
 }
 
@@ -142,7 +169,14 @@ function* losses(world: World): Steps {
     const next = spend(world, 'buried');
     next.hands[who] = null;
     Object.assign(at(at(next.messages, hand.m).jobs, hand.run - 1), { state: 'failed', spent: 0 });
-    yield { actor: 'BullMQ', who: -1, words: 'lets the job of % fail by itself', m: hand.m, fair: false, next };
+    yield {
+      actor: 'BullMQ',
+      who: -1,
+      words: 'lets the job of % fail by itself',
+      m: hand.m,
+      fair: false,
+      next,
+    };
   }
 }
 
@@ -156,7 +190,14 @@ function* refusals(world: World): Steps {
         const next = spend(world, 'unenqueueable');
         if (taken) addJob(at(next.messages, m), run);
         at(next.relays, who).batch = { step: 'refused', entries: [{ m, run }] };
-        yield { actor: 'Redis', who: -1, words: taken ? 'takes % and says that it does not' : 'refuses %', m, fair: false, next };
+        yield {
+          actor: 'Redis',
+          who: -1,
+          words: taken ? 'takes % and says that it does not' : 'refuses %',
+          m,
+          fair: false,
+          next,
+        };
       }
   }
 }
@@ -173,5 +214,12 @@ function* hours(world: World): Steps {
   const next = copy(world);
   next.left.hours -= 1;
   next.phase = (world.phase + 1) as Phase;
-  yield { actor: 'the clock', who: -1, words: world.phase === 0 ? 'goes on by 23 hours' : 'goes on by an hour', m: -1, fair: false, next };
+  yield {
+    actor: 'the clock',
+    who: -1,
+    words: world.phase === 0 ? 'goes on by 23 hours' : 'goes on by an hour',
+    m: -1,
+    fair: false,
+    next,
+  };
 }

@@ -14,7 +14,9 @@ const OF_A_MESSAGE = {
   'what is marked as enqueued was given to Redis': (m) => m.state !== 'enqueued' || m.given,
   'a run dies of its own job': (m) => m.diedOf === 0 || m.diedOf === m.run,
   'a job that completes says why': (m) =>
-    m.jobs.every(({ state, value }, i) => state !== 'completed' || value !== null || finished(m) || i + 1 < m.run),
+    m.jobs.every(
+      ({ state, value }, i) => state !== 'completed' || value !== null || finished(m) || i + 1 < m.run,
+    ),
   'a value in Redis tells of a letter that was sent': (m) =>
     m.jobs.every(({ value }) => value === null || m.letters[value]?.taken !== null),
 } as const satisfies Record<string, (message: Message, on: World) => boolean>;

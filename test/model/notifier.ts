@@ -2,7 +2,18 @@
 import { accept } from './relay.ts';
 import { moves, type Rules } from './rules.ts';
 import { at, type Steps } from './steps.ts';
-import { ATTEMPTS, copy, type Hand, HOURS, type Message, mayGoWrong, type Phase, spend, WINDOW_HOURS, type World } from './world.ts';
+import {
+  ATTEMPTS,
+  copy,
+  type Hand,
+  HOURS,
+  type Message,
+  mayGoWrong,
+  type Phase,
+  spend,
+  WINDOW_HOURS,
+  type World,
+} from './world.ts';
 
 export function* notifierSteps(world: World, rules: Rules): Steps {
   for (const [who, hand] of world.hands.entries()) {
@@ -14,7 +25,8 @@ export function* notifierSteps(world: World, rules: Rules): Steps {
       if (!mine) throw new Error('the hand is empty');
       const words = act(next, rules, mine, who);
       yield { actor: 'notifier', who, words, m: hand.m, fair: true, next };
-      if (hand.step === 'accepted' && mayGoWrong(world, 'unmarked')) yield unmarked(world, rules, who, hand.m);
+      if (hand.step === 'accepted' && mayGoWrong(world, 'unmarked'))
+        yield unmarked(world, rules, who, hand.m);
     }
   }
 }
@@ -38,6 +50,7 @@ function act(world: World, rules: Rules, hand: Hand, who: number): string {
   const message = at(world.messages, hand.m);
   switch (hand.step) {
     case 'taken':
+      if (message.state) moves(rules, 'start', message, message.state, { run: message.run === hand.run });
       hand.step = judge(world, rules, message, hand.run);
       return `starts %: ${hand.step}`;
     case 'hopeless':

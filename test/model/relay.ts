@@ -137,7 +137,8 @@ function* noticeAny(world: World, who: number): Steps {
   for (const [m, message] of world.messages.entries()) {
     const { state, run, hadJob } = message;
     if (state === 'enqueued') yield* notice(world, who, about('overdue', m, run), 'finds % overdue');
-    if (state === 'dead' && hadJob) yield* notice(world, who, about('dead', m, run), 'goes by % among the dead');
+    if (state === 'dead' && hadJob)
+      yield* notice(world, who, about('dead', m, run), 'goes by % among the dead');
     for (const [i, job] of message.jobs.entries())
       if (job.state === 'failed')
         yield* notice(world, who, about('failed', m, i + 1), `sees % in the failed set, run ${i + 1}`);
@@ -153,11 +154,9 @@ function* notice(world: World, who: number, healing: Healing, words: string): St
 function* epoch(world: World, rules: Rules, who: number, { step }: Healing): Steps {
   const next = copy(world);
   const relay = at(next.relays, who);
-  const words = { read: restageAll, restaged: renew, leased: writeLedger, written: writeRedis }[step as 'read'](
-    next,
-    rules,
-    relay,
-  );
+  const words = { read: restageAll, restaged: renew, leased: writeLedger, written: writeRedis }[
+    step as 'read'
+  ](next, rules, relay);
   yield { actor: 'relay', who, words, m: -1, fair: true, next };
 }
 
@@ -183,7 +182,7 @@ function writeLedger(world: World, _rules: Rules, relay: Relay): string {
   world.marked = false;
   for (const { healing } of world.relays) if (healing?.step === 'written') healing.current = false;
   if (relay.healing) Object.assign(relay.healing, { step: 'written', current: true });
-  return "writes a new mark into the ledger";
+  return 'writes a new mark into the ledger';
 }
 
 function writeRedis(world: World, _rules: Rules, relay: Relay): string {

@@ -15,6 +15,8 @@ interface Move {
 
 export interface Rules {
   readonly moves: Readonly<Record<MoveName, Move>>;
+  /** Where the moves that were made are written down, for whoever asks. */
+  readonly made?: Set<MoveName>;
   /** `REPEATABLE_FOR_SECONDS` of the notifier, in hours. */
   readonly repeatableForHours: number;
   /** An order's message is staged by a statement of its own, after the client has its answer. */
@@ -50,6 +52,9 @@ export const CODE: Rules = {
   confirmedDuringCall: false,
 };
 
+/** With what the model has found in it mended: a refusal is definite only when it answers the letter's latest call. */
+export const MENDED: Rules = { ...CODE, refusalOfLatestOnly: true };
+
 /** Moves a message, if the table lets it from where it is and all that the move expects was seen. */
 export function moves(
   rules: Rules,
@@ -63,6 +68,7 @@ export function moves(
   if (move.expects.some((expectation) => !seen[expectation])) return false;
   if (!move.to.includes(to)) throw new Error(`the model moves by ${name} to ${to}, the table does not`);
   message.state = to;
+  rules.made?.add(name);
   return true;
 }
 
@@ -107,7 +113,7 @@ export const MUTATIONS = {
   },
   newKeyPerAttempt: {
     rules: { ...CODE, newKeyPerAttempt: true },
-    breaks: 'one letter at most is sent',
+    breaks: 'calls are made under one key until a person has it written anew',
     messages: 1,
     bounds: { silence: 1 },
   },
@@ -127,7 +133,7 @@ export const MUTATIONS = {
     rules: without('settle', 'run'),
     breaks: 'a run dies of its own job',
     messages: 1,
-    bounds: { stall: 1, refusal: 1, silence: 1, person: 1 },
+    bounds: { stall: 1, refusal: 2, person: 1 },
   },
   refusalAfterTimeoutIsDefinite: {
     rules: { ...CODE, refusalAlwaysDefinite: true },

@@ -6,7 +6,7 @@ import { forgetIdle } from './idle.ts';
 import { brokenIn, type Invariant, REACHABLE } from './invariants.ts';
 import { CODE, type Rules } from './rules.ts';
 import { type Step, stepsFrom } from './steps.ts';
-import { begin, type Bounds, keyOf, type World } from './world.ts';
+import { type Bounds, begin, keyOf, type World } from './world.ts';
 
 export interface Findings {
   readonly states: number;

@@ -2,10 +2,11 @@
  * Every step that anybody can take next. One step is one awaited call of the code, with what the code decides from its answer:
  * between any two of them others may act, and processes may be killed.
  */
-import { mayBeRecorded } from './idle.ts';
-import { healingSteps, relaySteps } from './relay.ts';
-import { notifierSteps } from './notifier.ts';
+
 import { faults, people } from './faults.ts';
+import { mayBeRecorded } from './idle.ts';
+import { notifierSteps } from './notifier.ts';
+import { healingSteps, relaySteps } from './relay.ts';
 import { moves, type Rules } from './rules.ts';
 import { copy, type World } from './world.ts';
 
@@ -41,7 +42,14 @@ function* clients(world: World, rules: Rules): Steps {
     const one = at(next.messages, m);
     if (!rules.stageAfterAnswer || message.acknowledged) one.state = 'staged';
     one.acknowledged = true;
-    yield { actor: 'web', who: -1, words: one.state ? 'stores % and answers 201' : 'answers 201 for %', m, fair: true, next };
+    yield {
+      actor: 'web',
+      who: -1,
+      words: one.state ? 'stores % and answers 201' : 'answers 201 for %',
+      m,
+      fair: true,
+      next,
+    };
   }
 }
 
@@ -64,7 +72,14 @@ function* monitorSteps(world: World, rules: Rules): Steps {
       if (job.state !== 'failed' || !mayBeRecorded(message, i + 1)) continue;
       const next = copy(world);
       next.monitor = { m, run: i + 1 };
-      yield { actor: 'monitor', who: -1, words: `sees the failed job of %, run ${i + 1}`, m, fair: true, next };
+      yield {
+        actor: 'monitor',
+        who: -1,
+        words: `sees the failed job of %, run ${i + 1}`,
+        m,
+        fair: true,
+        next,
+      };
     }
 }
 
