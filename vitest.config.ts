@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 /** What looks at files only, and is part of `npm run check`. */
 const STATIC = ['test/layout.test.ts', 'test/migrations.test.ts'];
 
+/** What needs no server at all, and time. */
+const PURE = ['test/model.test.ts'];
+
 /** What needs servers of its own. With given servers nothing is started, and these are left out. */
 const OWN_SERVERS = [
   'test/local-stores.test.ts',
@@ -20,12 +23,13 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       { extends: true, test: { name: 'static', include: STATIC } },
+      { extends: true, test: { name: 'pure', include: PURE } },
       {
         extends: true,
         test: {
           name: 'real',
           include: ['test/**/*.test.ts'],
-          exclude: given ? [...STATIC, ...OWN_SERVERS] : STATIC,
+          exclude: [...STATIC, ...PURE, ...(given ? OWN_SERVERS : [])],
           globalSetup: './test/support/global.ts',
         },
       },
