@@ -646,6 +646,21 @@ describe('an end of an attempt', () => {
     }
   });
 
+  it('that is a refusal proves nothing while a later call of the letter is under way', async () => {
+    const message = await inState('enqueued');
+    const later = await opened(message);
+    await settleAttempts(db, [
+      settlement(message, { call: message.call, notAccepted: true, dead: 'refused' }),
+    ]);
+    expect(await outboxRow(db, message.id)).toMatchObject({ dead_reason: 'outcome_unknown' });
+    await accept({ ...message, call: later });
+    expect((await outboxRow(db, message.id)).sent_at).not.toBeNull();
+
+    const alone = await inState('enqueued');
+    await settleAttempts(db, [settlement(alone, { call: alone.call, notAccepted: true, dead: 'refused' })]);
+    expect(await outboxRow(db, alone.id)).toMatchObject({ dead_reason: 'refused' });
+  });
+
   it("that the ledger cannot store fails alone, and its neighbours' are stored", async () => {
     const messages = await stage(db, 20);
     const join = coalesce((settlements: readonly Settlement[]) => settleAttempts(db, settlements));

@@ -35,7 +35,7 @@ export function brokenIn(world: World): Invariant | undefined {
 }
 
 /** Whether all has come to its end: finished, or dead and, if it had a job, in the failed set, which holds nothing else. */
-export const isAtRest = (world: World) => world.messages.every(rests);
+const isAtRest = (world: World) => world.messages.every(rests);
 
 function rests(message: Message): boolean {
   const failed = message.jobs.flatMap(({ state }, i) => (state === 'failed' ? [i + 1] : []));

@@ -111,7 +111,7 @@ function batchOf(world: World, who: number): Batch {
 }
 
 /** `enqueued_at` is another from now on: nobody who has read it holds it any more. */
-export function stamp(world: World, m: number): void {
+function stamp(world: World, m: number): void {
   for (const { healing } of world.relays)
     if (healing?.what === 'epoch') healing.since |= 1 << m;
     else if (healing?.what === 'overdue' && healing.m === m) healing.current = false;

@@ -46,14 +46,11 @@ export const CODE: Rules = {
   relayByCursor: false,
   newKeyPerAttempt: false,
   refusalAlwaysDefinite: false,
-  refusalOfLatestOnly: false,
+  refusalOfLatestOnly: true,
   failedJobsRemoved: false,
   unmarkedForgotten: false,
   confirmedDuringCall: false,
 };
-
-/** With what the model has found in it mended: a refusal is definite only when it answers the letter's latest call. */
-export const MENDED: Rules = { ...CODE, refusalOfLatestOnly: true };
 
 /** Moves a message, if the table lets it from where it is and all that the move expects was seen. */
 export function moves(
@@ -140,6 +137,13 @@ export const MUTATIONS = {
     breaks: 'what is dead as refused was not sent',
     messages: 1,
     bounds: { silence: 1, refusal: 1 },
+  },
+  // The model has found this one in the code.
+  refusalOfAnyCallIsDefinite: {
+    rules: { ...CODE, refusalOfLatestOnly: false },
+    breaks: 'what is dead as refused was not sent',
+    messages: 1,
+    bounds: { stall: 1, silence: 1, refusal: 1 },
   },
   failedJobsRemoved: {
     rules: { ...CODE, failedJobsRemoved: true },

@@ -12,7 +12,7 @@ export const WINDOW_HOURS = 24;
 /** Attempts of one run: the second is the last. */
 export const ATTEMPTS = 2;
 
-export interface Letter {
+interface Letter {
   inForce: boolean;
   /** `first_unknown_at`. */
   unknownSince: Phase | null;
