@@ -73,7 +73,7 @@ export async function main(
   if (!isEntry(file)) return;
   const name = basename(file, extname(file));
   const config = settings(name, required);
-  const log = pino({ level: config.logLevel, base: { process: name, pid: process.pid } });
+  const log = openLog(name, config.logLevel);
   for (const warning of config.warnings) log.warn(warning);
   arm(config.failpoints);
   const closers = new Closers(log, config.shutdownGraceMs);
@@ -147,15 +147,22 @@ function isEntry(file: string): boolean {
   return entry !== undefined && realpathSync(entry) === file;
 }
 
+/**
+ * JSON lines on standard output. Node's own stream and not pino's: that one tries for ever to get rid of its last lines when
+ * nobody reads them any more, and the process never ends.
+ */
+function openLog(name: string, level: Config['logLevel']): Log {
+  // Whoever collected them is gone. The letters still have to go out.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  return pino({ level, base: { process: name, pid: process.pid } }, process.stdout);
+}
+
 function settings(name: string, required: readonly Variable[]): Config {
   try {
     return readConfig(required);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const log = pino(
-      { base: { process: name, pid: process.pid } },
-      pino.destination({ dest: 1, sync: true }),
-    );
+    const log = openLog(name, 'info');
     for (const fault of error.faults) log.fatal(fault);
     return process.exit(EXIT_CONFIG);
   }

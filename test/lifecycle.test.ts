@@ -52,6 +52,16 @@ const well = { code: 0, signal: null };
 const badly = { code: 1, signal: null };
 
 describe('a process', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'ends on %s also when nobody reads its log any more',
+    async (signal) => {
+      const actor = await started('steady');
+      actor.deafen();
+      actor.signal(signal);
+      expect(await actor.ended).toEqual(well);
+    },
+  );
+
   it.each(['SIGTERM', 'SIGINT'] as const)('closes in good order on %s and exits 0', async (signal) => {
     const actor = await started('steady');
     actor.signal(signal);

@@ -1,7 +1,7 @@
 /** What people do with dead letters, and all that goes wrong, as often as the bounds allow. */
 import { addJob } from './relay.ts';
 import { moves, type Rules } from './rules.ts';
-import { at, type Step, type Steps } from './steps.ts';
+import { at, type Step, type Steps } from './step.ts';
 import { copy, type Message, mayGoWrong, noJob, type Phase, spend, type World } from './world.ts';
 
 export function* people(world: World, rules: Rules): Steps {

@@ -1,7 +1,7 @@
 /** The steps of `workers/notifier.ts`, each notifier with one job in hand, and of the provider that it calls. */
 import { accept } from './relay.ts';
 import { moves, type Rules } from './rules.ts';
-import { at, type Steps } from './steps.ts';
+import { at, type Steps } from './step.ts';
 import {
   ATTEMPTS,
   copy,

@@ -1,6 +1,6 @@
 /** The steps of `workers/relay.ts`: the lease, draining, and the rounds of reconciling. */
 import { moves, type Rules } from './rules.ts';
-import { at, type Steps } from './steps.ts';
+import { at, type Steps } from './step.ts';
 import { type Batch, copy, type Healing, type Message, type Relay, type World } from './world.ts';
 
 export function* relaySteps(world: World, rules: Rules): Steps {

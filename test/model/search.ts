@@ -5,7 +5,8 @@
 import { forgetIdle } from './idle.ts';
 import { brokenIn, type Invariant, REACHABLE } from './invariants.ts';
 import { CODE, type Rules } from './rules.ts';
-import { type Step, stepsFrom } from './steps.ts';
+import type { Step } from './step.ts';
+import { stepsFrom } from './steps.ts';
 import { type Bounds, begin, keyOf, type World } from './world.ts';
 
 export interface Findings {

@@ -17,6 +17,8 @@ export interface RunningNode {
   signal(name: NodeJS.Signals): void;
   /** Its end: an exit code, or the signal that ended it. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  /** Reads no more of what it prints, as the death of whoever collects its log does. */
+  deafen(): void;
   /** Breaks the channel to it, as the death of whoever started it does. */
   disconnect(): void;
   /** SIGKILL, if it is still there. */
@@ -108,6 +110,7 @@ export function startNode(
     output: () => output,
     ended,
     signal: (name) => void child.kill(name),
+    deafen: () => [child.stdout, child.stderr].forEach((stream) => void stream?.destroy()),
     disconnect: () => child.disconnect(),
     async end() {
       if (!hasEnded(child)) child.kill('SIGKILL');
