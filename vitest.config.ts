@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** What looks at files only, and is part of `npm run check`. */
-const STATIC = ['test/layout.test.ts', 'test/migrations.test.ts'];
+const STATIC = ['test/layout.test.ts', 'test/migrations.test.ts', 'test/supply.test.ts'];
 
 /** What needs no server at all, and time. */
 const PURE = ['test/model.test.ts'];
@@ -10,16 +10,18 @@ const PURE = ['test/model.test.ts'];
 const OWN_SERVERS = [
   'test/local-stores.test.ts',
   'test/full-redis.test.ts',
+  'test/evicting-redis.test.ts',
   'test/doctor-redis.test.ts',
   'test/prove.test.ts',
+  'test/self.test.ts',
 ];
 const given = Boolean(process.env.DATABASE_URL && process.env.REDIS_URL);
 
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/verdict.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     maxWorkers: 2,
     projects: [
       { extends: true, test: { name: 'static', include: STATIC } },

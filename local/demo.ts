@@ -225,7 +225,7 @@ async function until(isSo: () => boolean | Promise<boolean>): Promise<boolean> {
   return true;
 }
 
-function tellAddresses({ web, mailbox, databaseUrl }: Installation): void {
+function tellAddresses({ web, mailbox, databaseUrl, redisUrl }: Installation): void {
   say(`
   API        ${web}/docs                 Authorization: Bearer ${API_KEY}
   Dashboard  ${web}/admin/queues         ${OPERATOR.username} / ${OPERATOR.password}
@@ -239,9 +239,11 @@ function tellAddresses({ web, mailbox, databaseUrl }: Installation): void {
       -H "idempotency-key: $(date +%s)" \\
       -d '{"customerId":"'$customer'","currency":"EUR","items":[{"sku":"TEA-1","name":"Tea","quantity":2,"unitPrice":450}]}'
 
-  Dead letters in the terminal:
+  Dead letters in the terminal, and whether all is well:
 
-    DATABASE_URL='${databaseUrl}' npm run dead-letters -- list
+    export DATABASE_URL='${databaseUrl}' REDIS_URL='${redisUrl}'
+    npm run dead-letters -- list
+    npm run doctor
 
   Logs: ${LOG}
   Ctrl-C ends it and leaves nothing running.`);

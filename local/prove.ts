@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { inspect } from 'node:util';
 import { type Options, readOptions } from './prove/options.ts';
 import { prepareProof, prove } from './prove/proof.ts';
 import { tell } from './prove/report.ts';
@@ -48,7 +49,7 @@ async function proveAndTell(options: Options): Promise<number> {
   } catch (error) {
     if (stop.signal.aborted) return EXIT_INTERRUPTED;
     keep = true;
-    say(`✗ ${error instanceof Error ? (error.stack ?? error.message) : error}`);
+    say(`✗ ${inspect(error)}`);
     return 1;
   } finally {
     for (const close of closers.reverse()) await close().catch((error: unknown) => say(`✗ ${error}`));

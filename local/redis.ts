@@ -180,6 +180,7 @@ function runs({ path, name, environment }: Program): boolean {
 // Unpacked beside its place and then renamed, so that an interrupted copy is never mistaken for a finished one.
 async function unpackCopy(copy: string): Promise<void> {
   say(`Redis is not installed: unpacking a private copy from the distribution's packages into ${copy} …`);
+  await mkdir(dirname(copy), { recursive: true });
   await removeAbandoned(copy);
   const draft = `${copy}.partial-${process.pid}-${randomUUID()}`;
   const root = join(draft, 'root');

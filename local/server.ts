@@ -86,6 +86,7 @@ export async function exclusively(directory: string, start: () => Promise<Server
  * given up for another. Throws with the end of the server's log when it does not come up.
  */
 export async function launch(plan: Plan): Promise<Server> {
+  const deadline = Date.now() + READY_MS;
   for (let attempt = 1; ; attempt++) {
     const server = await begin(plan);
     try {
@@ -94,7 +95,7 @@ export async function launch(plan: Plan): Promise<Server> {
       return server;
     } catch (error) {
       await server.kill();
-      if (attempt === TRIES || !isTransient(error)) throw error;
+      if (!mayPass(error, attempt, deadline)) throw error;
       await delay(POLL_MS * 10);
     }
   }
@@ -153,7 +154,8 @@ async function lock(directory: string): Promise<() => Promise<void>> {
         `${directory} is in use: process ${rival} runs or starts a server there; stop it first`,
       );
     }
-    await delay(Math.random() * CLAIM_PAUSE_MS); // two that saw each other both stepped back
+    // Two that saw each other both stepped back; on a busy machine a look takes as long as the first pauses.
+    await delay(Math.random() * CLAIM_PAUSE_MS * 2 ** (attempt - 1));
   }
 }
 
@@ -268,10 +270,12 @@ function failure(plan: Plan, what: string, cause?: unknown): Error {
   return new Error(`${plan.name} ${what}. The end of ${plan.log}:\n${tail}`, { cause });
 }
 
-// Both pass: a port may be taken between our look and the server's, and backends of a Postgres that was killed hold its
-// shared memory for a moment longer.
-function isTransient(error: unknown): boolean {
-  return error instanceof Error && /address already in use|is still in use/i.test(error.message);
+// A port may be taken between our look and the server's. And what is left of a Postgres that was killed holds its shared memory
+// until its last backend has noticed, which takes seconds where the machine is busy.
+function mayPass(error: unknown, attempt: number, deadline: number): boolean {
+  const { message } = error as Error; // we threw it
+  if (/address already in use/i.test(message)) return attempt < TRIES;
+  return /shared memory block .* is still in use/.test(message) && Date.now() < deadline;
 }
 
 // Postgres' children each lead a group of their own, so no one signal reaches them. It is frozen first: what it forked

@@ -297,14 +297,14 @@ async function sessionFacts(databaseUrl: string): Promise<SessionFacts> {
     const backends = new Set<number>();
     const ask = async () =>
       backends.add(one(await ours<{ pid: number }[]>`select pg_backend_pid() as pid`).pid);
-    await ask();
+    await deadline(ask(), HEARING_MS, 'a first question');
     const naps = Promise.all([1, 2, 3].map(() => others`select pg_sleep(${NAP_SECONDS})::text`));
     naps.catch(() => undefined); // awaited below, unless what follows fails first
     const prepared = await deadline(Promise.all([ask(), ask()]), HEARING_MS, 'a prepared statement').then(
       () => true,
       () => false,
     );
-    await naps;
+    await deadline(naps, HEARING_MS + NAP_SECONDS * 1_000, 'three connections at once');
     const heard = prepared && (await isHeard(ours));
     return {
       prepared,
@@ -511,7 +511,9 @@ async function withoutJob(
   const sightings = await queue.look(page);
   const seen = (state: 'lost' | 'ended') => (_: unknown, i: number) => {
     const job = sightings[i]?.state;
-    return state === 'lost' ? job === 'lost' || job === 'corrupt' : job === 'completed' || job === 'failed';
+    return state === 'lost'
+      ? job === 'lost' || job === 'corrupt' || job === 'astray'
+      : job === 'completed' || job === 'failed';
   };
   const [lost, ended] = [page.filter(seen('lost')), page.filter(seen('ended'))];
   const unmoved = new Set(await unmovedSince(db, [...lost, ...ended]));

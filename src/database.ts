@@ -7,6 +7,7 @@ import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import { DeadlineError, deadline } from './deadline.ts';
 import { passing } from './failpoints.ts';
+import { createTurnstile, type Pass, type Turnstile } from './turnstile.ts';
 
 /** The server ends a statement after this long; a lock is waited for no longer either. */
 const STATEMENT_TIMEOUT_MS = 5_000;
@@ -18,6 +19,8 @@ export type Database = PostgresJsDatabase;
 
 export interface OpenDatabase {
   readonly db: Database;
+  /** How many statements Postgres has answered so far, be it with an error of their own. */
+  answers(): number;
   /** Waits at most five seconds for statements under way. */
   close(): Promise<void>;
 }
@@ -25,8 +28,14 @@ export interface OpenDatabase {
 /** @param connections how many the pool may open. */
 export function openDatabase(url: string, name: string, connections: number): OpenDatabase {
   const client = preparing(connect(url, name, connections));
-  return { db: drizzle(client), close: () => client.end({ timeout: 5 }) };
+  const db = drizzle(client);
+  const turnstile = createTurnstile(connections, isDown);
+  turnstiles.set(db, turnstile);
+  return { db, answers: turnstile.answers, close: () => client.end({ timeout: 5 }) };
 }
+
+/** The driver gets no more statements than it has connections: what it has queued it makes, however late. */
+const turnstiles = new WeakMap<Database, Turnstile>();
 
 /** One connection for what a pool or Drizzle cannot do: LISTEN, NOTIFY, and locks that belong to a session. */
 export function connect(url: string, name: string, connections = 1): postgres.Sql {
@@ -67,18 +76,23 @@ export async function run<Row extends object = Record<string, unknown>>(
 ): Promise<Row[]> {
   const named = name === undefined ? statement : sql`${sql.raw(`/* ${name} */ `)}${statement}`;
   const execute = () => db.execute<Record<string, unknown>>(named);
+  const work = name === undefined ? execute : () => passing(name, execute);
+  const pass = turnstiles.get(db)?.pass ?? passAtOnce;
   try {
-    // postgres.js returns an array with extra fields; the columns are what the statement's author says they are.
-    const rows = await deadline(
-      name === undefined ? execute() : passing(name, execute),
+    const rows = await pass(
+      work,
       STATEMENT_DEADLINE_MS,
       name === undefined ? 'statement' : `the statement ${name}`,
     );
+    // postgres.js returns an array with extra fields; the columns are what the statement's author says they are.
     return rows as unknown as Row[];
   } catch (error) {
     throw error instanceof DrizzleQueryError && error.cause ? error.cause : error;
   }
 }
+
+/** Within a transaction, which has its connection already. */
+const passAtOnce: Pass = (work, ms, what) => deadline(work(), ms, what);
 
 /**
  * Binds an array as one parameter: `= any(${array(ids, 'uuid')})`, `unnest(${array(runs, 'int')})`. It travels in Postgres'
@@ -111,6 +125,10 @@ const SERVER_STATES =
 /** Time-outs, locks and deadlocks: not the statement's fault either, but perhaps the doing of one of its rows. */
 const CONTENDED_STATES = /^(57014|55P03|40)/;
 
+/** The error of a statement may be Drizzle's, with the driver's as its cause. */
+const isDown = (error: unknown): boolean =>
+  SERVER_STATES.test(codeOf(error instanceof DrizzleQueryError ? error.cause : error));
+
 /** Whether an error says that Postgres cannot answer now, rather than that the statement was wrong. */
 export function isUnavailable(error: unknown): boolean {
   return (
@@ -124,6 +142,10 @@ export function isUnavailable(error: unknown): boolean {
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
+
+/** Silence is nobody's own: the server ends a slow statement, and one that waits for a lock, long before. */
+const mayBeOnes = (error: unknown): boolean =>
+  !(error instanceof DeadlineError) && !SERVER_STATES.test(codeOf(error));
 
 /**
  * Collects what concurrent callers ask for into one statement: `runBatch` gets the items of one turn of the event loop
@@ -143,8 +165,7 @@ export function coalesce<Item, Answer>(
       // runBatch answers item by item: the index always exists.
       for (const [i, { resolve }] of batch.entries()) resolve(answers[i] as Answer);
     } catch (error) {
-      if (batch.length > 1 && !SERVER_STATES.test(codeOf(error)))
-        await Promise.all(batch.map((one) => settle([one])));
+      if (batch.length > 1 && mayBeOnes(error)) await Promise.all(batch.map((one) => settle([one])));
       else for (const { reject } of batch) reject(error);
     }
   }

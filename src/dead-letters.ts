@@ -3,35 +3,47 @@
  * Needs DATABASE_URL only. What it prints may hold addresses and the provider's words: it is for operators.
  */
 import { userInfo } from 'node:os';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { pino } from 'pino';
 import { readConfig } from './config.ts';
-import { type Database, openDatabase } from './database.ts';
+import { type Database, isUnavailable, openDatabase } from './database.ts';
 import { openHinter } from './hints.ts';
-import { command } from './lifecycle.ts';
+import { command, plain } from './lifecycle.ts';
 import {
   type ActResult,
   confirmNotSent,
   confirmSent,
   type DeadLetter,
+  deadGroups,
   deadLetters,
   discardMessage,
+  findMessage,
+  type MessageRecord,
   retryAllDead,
   retryMessage,
 } from './outbox.ts';
 import { DEAD_REASONS } from './schema.ts';
 
 const PAGE = 500;
+const CLI = 'npm run dead-letters --';
 
-const OUTCOMES: Readonly<Record<ActResult, string>> = {
-  done: 'done',
+const REFUSALS: Readonly<Record<Exclude<ActResult, 'done'>, string>> = {
   unknown_message: 'there is no such message',
-  finished: 'refused: it is finished, sent or discarded',
-  overtaken: 'nothing to do: it was put back before',
-  not_dead: 'nothing to do: it is on its way',
-  outcome_unknown: 'refused: it may have been accepted already; find out, and confirm it',
-  outcome_known: 'refused: nothing is in doubt; retry it, or discard it',
+  finished: 'it is finished, sent or discarded',
+  overtaken: 'it was put back before',
+  not_dead: 'it is on its way, and not dead',
+  outcome_unknown: 'it may have been accepted already; show it, and see how to settle that',
+  outcome_known: 'nothing is in doubt; retry it, or discard it',
 };
+
+/** What a person can do to one message. */
+interface Act {
+  /** How it is told when it is done. */
+  readonly done: string;
+  /** Whether it puts messages back: one that is on its way leaves nothing to do then. */
+  readonly putsBack: boolean;
+  make(db: Database, id: string): Promise<ActResult>;
+}
 
 export interface DeadLetterDesk {
   readonly db: Database;
@@ -49,50 +61,66 @@ export function createProgram(openDesk: () => DeadLetterDesk, say: (line: string
   program
     .command('list')
     .description('all dead letters, the oldest first')
-    .option('--reason <reason>', 'only these', reason)
-    .action(async (options: { reason?: string }) => {
-      let count = 0;
-      for await (const letter of allDead(options.reason ?? null)) {
+    .addOption(new Option('--reason <reason>', 'only these').choices(DEAD_REASONS))
+    .action(async ({ reason = null }: { reason?: string | null }) => {
+      const counts = new Map<string, number>();
+      for await (const letter of allDead(reason)) {
         say(line(letter));
-        count += 1;
+        counts.set(letter.reason, (counts.get(letter.reason) ?? 0) + 1);
       }
-      say(
-        count === 0
-          ? 'No dead letters.'
-          : `${count} in all. Show one with: npm run dead-letters -- show <id>`,
-      );
+      if (counts.size === 0)
+        return say(reason ? `No dead letters with the reason ${reason}.` : 'No dead letters.');
+      say(`${summary(counts)}. Show one with: ${CLI} show <id>`);
     });
 
   program
     .command('show <id>')
-    .description('all that is known of one')
-    .action(async (id: string) => {
-      const [letter] = await deadLetters(openDesk().db, { id: uuid(id), limit: 1 });
-      if (!letter) throw new Error('there is no such dead letter');
-      for (const [name, value] of Object.entries(describe(letter))) say(`${name.padEnd(12)}${value}`);
+    .description('all that is known of one; of any message, where it stands')
+    .action(async (text: string) => {
+      const { db } = openDesk();
+      const id = messageId(text);
+      const message = await findMessage(db, id);
+      if (!message) throw new Error('no message has this id, or none any more: finished ones are purged');
+      const [letter] = await deadLetters(db, { id, limit: 1 });
+      for (const [name, value] of Object.entries(letter ? describe(letter) : whereabouts(message)))
+        say(`${name.padEnd(12)}${value}`);
+      for (const { at, operator, action, note } of message.acts)
+        say(`${second(at)}  ${action} by ${operator}${note ? `: ${note}` : ''}`);
+      for (const words of letter ? advice(letter) : []) say(words);
     });
 
   program
     .command('retry [ids...]')
     .description('puts dead letters back, with all their attempts')
     .option('--all', 'every one of them')
-    .option('--as <operator>', 'who is acting', operator)
+    .option('--as <operator>', 'who is acting', words, operator)
     .action(async (ids: string[], options: { all?: boolean; as: string }) => {
       if ((ids.length === 0) === !options.all) throw new Error('name the messages, or say --all');
       if (options.all) {
         const { db, hint } = openDesk();
-        return say(`put back: ${await retryAllDead(db, options.as, hint)}`);
+        say(`put back: ${await retryAllDead(db, options.as, hint)}`);
+        const left = (await deadGroups(db)).find(({ reason }) => reason === 'outcome_unknown');
+        if (left) say(`left alone, outcome unknown: ${left.count}. See ${CLI} list --reason outcome_unknown`);
+        return;
       }
-      await actOnEach(ids, (db, id) => retryMessage(db, { id, run: null, operator: options.as }));
+      await actOnEach(ids, {
+        done: 'put back',
+        putsBack: true,
+        make: (db, id) => retryMessage(db, { id, run: null, operator: options.as }),
+      });
     });
 
   program
     .command('discard <ids...>')
     .description('gives dead letters up: nobody will hear of these orders')
-    .requiredOption('--note <why>', 'why, for those who come after you')
-    .option('--as <operator>', 'who is acting', operator)
+    .requiredOption('--note <why>', 'why, for those who come after you', words)
+    .option('--as <operator>', 'who is acting', words, operator)
     .action((ids: string[], options: { note: string; as: string }) =>
-      actOnEach(ids, (db, id) => discardMessage(db, { id, operator: options.as, note: options.note })),
+      actOnEach(ids, {
+        done: 'discarded',
+        putsBack: false,
+        make: (db, id) => discardMessage(db, { id, operator: options.as, note: options.note }),
+      }),
     );
 
   program
@@ -100,12 +128,16 @@ export function createProgram(openDesk: () => DeadLetterDesk, say: (line: string
     .description('says what became of letters whose outcome is unknown')
     .option('--sent', 'they were accepted: finishes them')
     .option('--not-sent', 'they were not: each gets a new letter, to the customer’s present address')
-    .requiredOption('--note <how>', 'how you know, for those who come after you')
-    .option('--as <operator>', 'who is acting', operator)
+    .requiredOption('--note <how>', 'how you know, for those who come after you', words)
+    .option('--as <operator>', 'who is acting', words, operator)
     .action((ids: string[], options: { sent?: boolean; notSent?: boolean; note: string; as: string }) => {
       if (options.sent === options.notSent) throw new Error('say --sent, or --not-sent');
       const confirm = options.sent ? confirmSent : confirmNotSent;
-      return actOnEach(ids, (db, id) => confirm(db, { id, operator: options.as, note: options.note }));
+      return actOnEach(ids, {
+        done: options.sent ? 'finished as sent' : 'put back, for a new letter',
+        putsBack: !options.sent,
+        make: (db, id) => confirm(db, { id, operator: options.as, note: options.note }),
+      });
     });
 
   async function* allDead(only: string | null): AsyncGenerator<DeadLetter> {
@@ -123,18 +155,20 @@ export function createProgram(openDesk: () => DeadLetterDesk, say: (line: string
   }
 
   /** Says of each what became of it; throws at the end when one was refused. */
-  async function actOnEach(
-    ids: readonly string[],
-    act: (db: Database, id: string) => Promise<ActResult>,
-  ): Promise<void> {
-    const known = ids.map(uuid);
+  async function actOnEach(ids: readonly string[], act: Act): Promise<void> {
+    const known = ids.map(messageId);
     const { db, hint } = openDesk();
     let refused = 0;
     for (const id of known) {
-      const result = await act(db, id);
-      say(`${id}  ${OUTCOMES[result]}`);
-      if (result === 'done') hint();
-      else if (result !== 'overtaken' && result !== 'not_dead') refused += 1;
+      const result = await act.make(db, id);
+      if (result === 'done') {
+        say(`${id}  ${act.done}`);
+        if (act.putsBack) hint();
+      } else if (result === 'not_dead' && act.putsBack) say(`${id}  nothing to do: it is on its way`);
+      else {
+        say(`${id}  refused: ${REFUSALS[result]}`);
+        refused += 1;
+      }
     }
     if (refused > 0) throw new Error(`${refused} of ${ids.length} refused`);
   }
@@ -142,18 +176,24 @@ export function createProgram(openDesk: () => DeadLetterDesk, say: (line: string
   return program;
 }
 
-function uuid(text: string): string {
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text.toLowerCase();
-  throw new Error(`${text} is not the id of a message`);
+/** A job's id names its message too: the dashboard shows those. */
+function messageId(text: string): string {
+  const [, id] = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:-\d+)?$/i.exec(text) ?? [];
+  if (id) return id.toLowerCase();
+  throw new Error(`${text} is not the id of a message; nothing was done`);
 }
 
-function reason(text: string): string {
-  const known: readonly string[] = DEAD_REASONS;
-  if (known.includes(text)) return text;
-  throw new InvalidArgumentError(`known reasons are ${DEAD_REASONS.join(', ')}`);
+function words(text: string): string {
+  if (text.trim() !== '') return text;
+  throw new InvalidArgumentError('It says nothing.');
 }
 
-const second = (timestamp: string) => timestamp.slice(0, 19);
+function summary(counts: ReadonlyMap<string, number>): string {
+  const total = [...counts.values()].reduce((sum, count) => sum + count);
+  return `${total} in all: ${[...counts].map(([reason, count]) => `${count} ${reason}`).join(', ')}`;
+}
+
+const second = (timestamp: string) => `${timestamp.slice(0, 19)} UTC`;
 
 const line = (letter: DeadLetter) =>
   [
@@ -168,14 +208,42 @@ const describe = (letter: DeadLetter) => ({
   type: letter.type,
   order: letter.orderId,
   recipient: letter.recipient ?? '–',
-  'dead since': `${second(letter.at)} UTC`,
+  'dead since': second(letter.at),
   reason: letter.reason,
   answer: letter.answer ?? '–',
   'in words': letter.detail ?? '–',
   calls: letter.attempts,
   run: letter.run,
-  'staged at': `${second(letter.createdAt)} UTC`,
+  'staged at': second(letter.createdAt),
 });
+
+const STANDS: Readonly<Record<MessageRecord['stands'], string>> = {
+  staged: 'waits for the relay',
+  enqueued: 'on its way',
+  sent: 'sent',
+  discarded: 'discarded',
+  dead: 'dead',
+};
+
+const whereabouts = ({ id, type, orderId, stands, since }: MessageRecord) => ({
+  message: id,
+  type,
+  order: orderId,
+  stands: `${STANDS[stands]}, since ${second(since)}`,
+});
+
+/** What can be done now, to be copied. */
+const advice = ({ id, reason }: DeadLetter): string[] => [
+  '',
+  ...(reason === 'outcome_unknown'
+    ? [
+        'It may have been accepted. Look for it at the provider (its tag message_id is the message above), then say what you found:',
+        `  ${CLI} confirm --sent ${id} --note '<how you know>'`,
+        `  ${CLI} confirm --not-sent ${id} --note '<how you know>'`,
+      ]
+    : ['Put it back, or give it up:', `  ${CLI} retry ${id}`, `  ${CLI} discard ${id} --note '<why>'`]),
+  'What each reason asks for stands in docs/operations.md, under Dead letters.',
+];
 
 await command(import.meta.filename, async (onClose) => {
   function openDesk(): DeadLetterDesk {
@@ -190,8 +258,8 @@ await command(import.meta.filename, async (onClose) => {
     await createProgram(openDesk, (text) => console.log(text)).parseAsync();
   } catch (error) {
     // Commander has said it already, be it help or a complaint.
-    if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode;
+    if (error instanceof CommanderError) return error.exitCode;
+    throw isUnavailable(error) ? new Error(`Postgres cannot be asked: ${plain(error).message}`) : error;
   }
   return 0;
 });

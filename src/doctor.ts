@@ -6,7 +6,7 @@ import { Command, CommanderError } from 'commander';
 import { pino } from 'pino';
 import { CHECK_WIDTH, examine } from './checkup.ts';
 import { readConfig } from './config.ts';
-import { type Finding, isWell, lineOf, summaryOf } from './findings.ts';
+import { type Finding, isWell, lineOf, linesOfUnmade, summaryOf } from './findings.ts';
 import { command } from './lifecycle.ts';
 
 interface Options {
@@ -42,8 +42,9 @@ await command(import.meta.filename, async (onClose) => {
     log: pino({ level: 'silent' }),
     all,
     onClose,
-    onFinding: (finding) => json || console.log(lineOf(finding, CHECK_WIDTH)),
+    onFinding: (finding) =>
+      json || finding.status === 'not looked at' || console.log(lineOf(finding, CHECK_WIDTH)),
   });
-  console.log(json ? asJson(findings) : `\n${summaryOf(findings)}`);
+  console.log(json ? asJson(findings) : [...linesOfUnmade(findings), '', summaryOf(findings)].join('\n'));
   return isWell(findings) ? 0 : 1;
 });

@@ -30,8 +30,17 @@ const MARKS: Readonly<Record<Verdict['status'], string>> = {
 
 /** One line of the report. @param width of the longest check's name. */
 export function lineOf({ check, status, words }: Finding, width: number): string {
-  const text = status === 'not looked at' ? `not looked at: ${words}` : words;
-  return `${MARKS[status].padEnd(5)}  ${check.padEnd(width)}  ${text}`;
+  return `${MARKS[status].padEnd(5)}  ${check.padEnd(width)}  ${words}`;
+}
+
+/** Checks that were not made, one line for each cause: with a store away nearly all of them have the same. */
+export function linesOfUnmade(findings: readonly Finding[]): string[] {
+  const unmade = findings.filter(({ status }) => status === 'not looked at');
+  const causes = new Set(unmade.map(({ words }) => words));
+  return [...causes].map((cause) => {
+    const names = unmade.filter(({ words }) => words === cause).map(({ check }) => check);
+    return `${MARKS['not looked at'].padEnd(5)}  not looked at, ${cause}: ${names.join(', ')}`;
+  });
 }
 
 /** Well is what has no fault and was looked at altogether; a warning alone is no illness. */
@@ -337,7 +346,7 @@ export interface OldestMessage {
   readonly calls: number;
   readonly answer: string | null;
   /** How Redis shows its job, if it could be asked. */
-  readonly job: 'lost' | 'corrupt' | 'unfinished' | 'failed' | 'completed' | null;
+  readonly job: 'lost' | 'corrupt' | 'astray' | 'unfinished' | 'failed' | 'completed' | null;
   readonly held: boolean;
   readonly relayLeads: boolean;
 }
@@ -368,6 +377,8 @@ function whyStaged({ relayLeads, enqueueFailures }: OldestMessage): string {
 function whyEnqueued({ held, job, calls, answer, starts }: OldestMessage): string {
   if (held) return 'Sending is held';
   if (job === 'lost') return 'Redis has lost its job: a relay must put it back';
+  if (job === 'astray')
+    return 'Its job in Redis stands where no worker looks for it: a relay must make it anew';
   if (job === 'corrupt') return 'Its job in Redis is corrupt: a relay must make it anew';
   if (job === 'failed' || job === 'completed') return `Its job has ${job}, and the ledger does not know yet`;
   if (starts > 1)

@@ -27,12 +27,14 @@ export interface HeldLedger {
 /** Opens the ledger for a process, which is ready when Postgres answers and the clocks agree. */
 export function openLedger(process: Process, connections: number): HeldLedger {
   const { config, log, name } = process;
-  const { db, close } = openDatabase(config.databaseUrl, name, connections);
+  const { db, answers, close } = openDatabase(config.databaseUrl, name, connections);
   process.onClose('database', close);
   process.onReady('database', () => differenceMs(db));
   /** Milliseconds between the clocks; undefined until they were compared. */
   let difference: number | undefined;
+  /** Looks in a row without an answer, while nobody else who uses the pool has been answered either. */
   let failures = 0;
+  let answered = 0;
 
   const isWrong = () => difference === undefined || difference > WRONG_BY_MS;
   process.onReady('clock', async () => {
@@ -53,7 +55,8 @@ export function openLedger(process: Process, connections: number): HeldLedger {
         log.error({ differenceMs: difference }, "the clock is not the database's: no work is taken");
       else if (before) log.info('the clock is right');
     } catch (error) {
-      failures += 1;
+      failures = answers() === answered ? failures + 1 : 1;
+      answered = answers();
       if (failures >= WEDGED_AFTER_LOOKS && (await answersAnew(config.databaseUrl, name)))
         process.fail(new Error('Postgres answers, but not on the connections of this process'));
       throw error;

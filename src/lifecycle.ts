@@ -131,6 +131,7 @@ export async function command(
   act: (onClose: Process['onClose']) => Promise<number>,
 ): Promise<void> {
   if (!isEntry(file)) return;
+  outliveReaders(); // `| head` has seen enough; what was asked for is done all the same
   const closers = new Closers(pino({ level: 'silent' }), COMMAND_GRACE_MS);
   try {
     process.exitCode = await act((what, close) => closers.add(what, close));
@@ -152,9 +153,13 @@ function isEntry(file: string): boolean {
  * nobody reads them any more, and the process never ends.
  */
 function openLog(name: string, level: Config['logLevel']): Log {
-  // Whoever collected them is gone. The letters still have to go out.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  outliveReaders(); // the letters still have to go out
   return pino({ level, base: { process: name, pid: process.pid } }, process.stdout);
+}
+
+/** Goes on when nobody reads what it prints any more. */
+function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 }
 
 function settings(name: string, required: readonly Variable[]): Config {

@@ -108,7 +108,8 @@ const STATUS_OF_NAME: Readonly<Record<string, number>> = {
 
 /** Read from the top; the first row that matches wins. Only `data.id` means sent, and only a readable refusal is one. */
 function classify({ data, error, headers }: Response<{ id?: unknown } | null>): Answer {
-  if (typeof data?.id === 'string' && data.id !== '') return { kind: 'accepted', providerId: data.id };
+  if (typeof data?.id === 'string' && data.id !== '')
+    return { kind: 'accepted', providerId: storable(data.id) };
   const name = typeof error?.name === 'string' ? error.name : '';
   const status = typeof error?.statusCode === 'number' ? error.statusCode : (STATUS_OF_NAME[name] ?? null);
   const code = status === null ? 'no_answer' : KNOWN_NAMES.has(name) ? name : `http_${status}`;

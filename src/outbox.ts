@@ -449,9 +449,10 @@ export interface Acceptance {
 /**
  * → sent. An acceptance is a fact whoever reports it and whatever the message has become: it is guarded by the letter's
  * key and `sent_at is null` alone, and clears what says otherwise.
+ * Answers of each whether its message is sent now: it is not when that message never had such a letter.
  */
-export async function markSent(db: Database, acceptances: readonly Acceptance[]): Promise<true[]> {
-  await run(
+export async function markSent(db: Database, acceptances: readonly Acceptance[]): Promise<boolean[]> {
+  const sent = await run<{ id: string }>(
     db,
     sql`with accepted as (
           select distinct on ("letterId") "messageId" as message_id, "letterId" as letter_id, "providerId" as provider_id
@@ -463,13 +464,17 @@ export async function markSent(db: Database, acceptances: readonly Acceptance[])
           from accepted a join k on k.id = a.message_id
           where n.id = a.letter_id and n.message_id = a.message_id and n.accepted_at is null
           returning n.message_id
+        ), moved as (
+          update outbox o set sent_at = now(), enqueued_at = coalesce(o.enqueued_at, now()), ${unburdened},
+            dead_at = null, dead_reason = null, discarded_at = null, alerted_at = null
+          from letters l where o.id = l.message_id and ${may('accept', 'o')}
+          returning o.id
         )
-        update outbox o set sent_at = now(), enqueued_at = coalesce(o.enqueued_at, now()), ${unburdened},
-          dead_at = null, dead_reason = null, discarded_at = null, alerted_at = null
-        from letters l where o.id = l.message_id and ${may('accept', 'o')}`,
+        select id from moved union select k.id from k join outbox o on o.id = k.id where o.sent_at is not null`,
     'markSent',
   );
-  return acceptances.map(() => true);
+  const ids = new Set(sent.map(({ id }) => id));
+  return acceptances.map(({ messageId }) => ids.has(messageId));
 }
 
 /** What an attempt came to when it was not an acceptance. */
@@ -528,13 +533,17 @@ export async function settleAttempts(db: Database, settlements: readonly Settlem
 }
 
 /**
- * How others fare while a letter's outcome is unknown: one was accepted since (`pass`), or none was and another one is in
- * the same state (`fail`), or there is nobody to compare it with (`none`).
+ * How others fare while a letter's outcome is unknown: one was accepted since, and since sending is held if it is (`pass`), or
+ * none was and another one is in the same state (`fail`), or there is nobody to compare it with (`none`). What was accepted as an
+ * outage began says nothing while it goes on.
  */
 export async function othersFare(db: Database, letterId: string): Promise<'pass' | 'fail' | 'none'> {
   const [row] = await run<{ fare: 'pass' | 'fail' | 'none' }>(
     db,
-    sql`with l as (select message_id, first_unknown_at as since from notifications where id = ${letterId})
+    sql`with l as (
+          select message_id, greatest(first_unknown_at, (select opened_at from holds where name = 'sending')) as since
+          from notifications where id = ${letterId}
+        )
         select case
           -- Frozen not long before, so that few rows are looked at.
           when exists (
@@ -775,6 +784,43 @@ export async function deadLetters(
         order by o.dead_at, o.id limit ${limit}`,
     'deadLetters',
   );
+}
+
+/** What a person has done to a message. */
+interface PersonsAct {
+  /** To the millisecond. */
+  readonly at: string;
+  readonly operator: string;
+  readonly action: string;
+  readonly note: string | null;
+}
+
+/** Where any message stands, finished ones too, and what people have done to it. */
+export interface MessageRecord {
+  readonly id: string;
+  readonly type: string;
+  readonly orderId: string;
+  readonly stands: 'staged' | 'enqueued' | 'sent' | 'discarded' | 'dead';
+  /** Since when it stands there. */
+  readonly since: string;
+  /** The oldest first. */
+  readonly acts: readonly PersonsAct[];
+}
+
+/** Undefined where there is none, or none any more. */
+export async function findMessage(db: Database, id: string): Promise<MessageRecord | undefined> {
+  const [message] = await run<MessageRecord>(
+    db,
+    sql`select o.id, o.type, o.order_id as "orderId",
+          case when sent_at is not null then 'sent' when discarded_at is not null then 'discarded' when dead_at is not null then 'dead'
+            when enqueued_at is not null then 'enqueued' else 'staged' end as stands,
+          coalesce(sent_at, discarded_at, dead_at, enqueued_at, created_at)::text as since,
+          (select coalesce(json_agg(json_build_object('at', a.at::text, 'operator', a.operator, 'action', a.action, 'note', a.note) order by a.id), '[]')
+            from operator_actions a where a.message_id = o.id) as acts
+        from outbox o where o.id = ${id}`,
+    'findMessage',
+  );
+  return message;
 }
 
 // ── What the monitor sees ────────────────────────────────────────────────────────────────────────────────────────

@@ -19,6 +19,8 @@ const REDIS_DEADLINE_MS = 5_000;
 const COMPLETED_JOBS_KEPT_S = 3_600;
 /** BullMQ counts stalls for a job's whole life and buries it after the second kill. Starts are counted in the ledger. */
 const NO_STALL_LIMIT = 1_000_000_000;
+/** BullMQ waits for 15 s before it tries again what a lost connection has cut off. */
+const AGAIN_MS = 1_000;
 
 /** Without metrics of its workers Bull Board shows empty charts: a day of them, a point a minute. */
 const MINUTES_OF_METRICS = 24 * 60;
@@ -68,6 +70,8 @@ type Sighting =
   | { readonly state: 'lost' }
   /** Workers cannot read it: it stays where it is and never fails. */
   | { readonly state: 'corrupt' }
+  /** It is there, but where nobody looks for it: in no list of the queue, or delayed for longer than any job is. */
+  | { readonly state: 'astray' }
   | { readonly state: 'unfinished' }
   | { readonly state: 'failed' }
   | { readonly state: 'completed'; readonly value: JobValue | null };
@@ -82,7 +86,7 @@ export interface QueueDoor {
     messages: readonly Enqueueable[],
     place?: 'behind all',
   ): Promise<('added' | 'refused' | 'unavailable')[]>;
-  /** How each job looks, in the order asked: one round trip, one small read each. */
+  /** How each job looks, in the order asked: two round trips, small reads each. */
   look(messages: readonly MessageRun[]): Promise<Sighting[]>;
   /** Removes jobs; answers those that are locked by a worker and stay for now. */
   remove<M extends MessageRun>(messages: readonly M[]): Promise<M[]>;
@@ -141,12 +145,23 @@ export function openQueue(config: Config, log: Log): QueueDoor {
     },
     async look(messages) {
       const reads = messages.map((m) => ['hmget', key(jobId(m)), ...SIGHTED]);
-      const answers = await bounded('look', () => redis.pipeline(reads).exec());
-      return (answers ?? []).map(([error, answer]) => {
-        // What stands there is no job. Adding it will be refused too, and charged to this message alone.
-        if (isOwnFault(error)) return { state: 'lost' };
-        if (error) throw error;
-        return sighting(answer as (string | null)[]); // hmget answers with a list of texts
+      return bounded('look', async () => {
+        const answers = await redis.pipeline(reads).exec();
+        const sightings = (answers ?? []).map(([error, answer]): Sighting => {
+          // What stands there is no job. Adding it will be refused too, and charged to this message alone.
+          if (isOwnFault(error)) return { state: 'lost' };
+          if (error) throw error;
+          return sighting(answer as (string | null)[]); // hmget answers with a list of texts
+        });
+        const found = await findPlaces(
+          redis,
+          messages.filter((_, i) => PLACED.has(sightings[i]?.state ?? 'lost')).map(jobId),
+          longestDelay(config),
+        );
+        return sightings.map((seen, i) => {
+          const id = jobId(messages[i] as MessageRun); // one for each
+          return PLACED.has(seen.state) && !found(id) ? { state: 'astray' } : seen;
+        });
       });
     },
     async remove(messages) {
@@ -215,6 +230,49 @@ function sighting([timestamp, finishedOn, value, failedReason, data, opts]: (str
   return failedReason ? { state: 'failed' } : { state: 'completed', value: parseValue(value) };
 }
 
+/** The states in which a job must stand in a list of the queue, or in its failed set. */
+const PLACED: ReadonlySet<Sighting['state']> = new Set(['unfinished', 'failed']);
+/** So far a list is read. A job that is not found in a longer one may stand behind that. */
+const LIST_SEEN = 1_000;
+/** BullMQ keeps a delayed job under its time in milliseconds, times this. */
+const DELAYED_SCORE = 0x1000;
+
+/** No job is delayed for longer: for its last retry, or for a moment in which nothing may be sent. */
+const longestDelay = ({
+  notificationAttempts,
+  notificationBackoffMs,
+}: Pick<Config, 'notificationAttempts' | 'notificationBackoffMs'>): number =>
+  Math.max(300_000, notificationBackoffMs * 2 ** (notificationAttempts - 1));
+
+/**
+ * Looks where these jobs stand, at one moment, since they wander: answers who stands where a worker, or the board, finds it.
+ * Somebody may have deleted a list by hand, and a process with a fast clock have delayed a job for as long.
+ */
+async function findPlaces(
+  redis: Redis,
+  ids: readonly string[],
+  longestDelayMs: number,
+): Promise<(id: string) => boolean> {
+  if (ids.length === 0) return () => true;
+  const moment = redis.multi();
+  for (const list of ['wait', 'paused', 'active']) moment.lrange(key(list), 0, LIST_SEEN);
+  for (const set of ['prioritized', 'failed', 'delayed']) moment.zmscore(key(set), ...ids);
+  const answers = ((await moment.exec()) ?? []).map(([error, answer]) => {
+    if (error) throw error;
+    return answer as (string | null)[]; // of a list the ids, of a set a score for each
+  });
+  const lists = answers.slice(0, 3);
+  const [prioritized = [], failed = [], delayed = []] = answers.slice(3);
+  const latest = (Date.now() + longestDelayMs) * DELAYED_SCORE;
+  const places = new Set(lists.flat());
+  for (const [i, id] of ids.entries()) {
+    const score = prioritized[i] ?? failed[i];
+    if (score || Number(delayed[i] ?? Number.POSITIVE_INFINITY) <= latest) places.add(id);
+  }
+  const isLong = lists.some((list) => list.length > LIST_SEEN);
+  return (id) => isLong || places.has(id);
+}
+
 function isObject(text: string | null | undefined): boolean {
   try {
     const value: unknown = JSON.parse(text ?? '');
@@ -224,11 +282,14 @@ function isObject(text: string | null | undefined): boolean {
   }
 }
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 /** Redis may hold anything: what is not a value of ours is as good as none. */
 function parseValue(text: string | null | undefined): JobValue | null {
   try {
     const { letterId, providerId } = JSON.parse(text ?? '');
-    return typeof letterId === 'string' && typeof providerId === 'string' ? { letterId, providerId } : null;
+    const ours = UUID.test(letterId) && typeof providerId === 'string' && !providerId.includes('\0');
+    return ours ? { letterId, providerId } : null;
   } catch {
     return null;
   }
@@ -266,7 +327,7 @@ export interface TakenJob extends MessageRun {
 }
 
 /** What a completed job keeps: enough for the ledger to learn of an acceptance that could not be marked. */
-interface JobValue {
+export interface JobValue {
   readonly letterId: string;
   readonly providerId: string;
 }
@@ -291,9 +352,13 @@ export interface Consumer {
 /** Hands jobs to `handle`, many at a time, until closed. */
 export function consume(config: Config, log: Log, handle: (job: TakenJob) => Promise<JobEnd>): Consumer {
   const connection = connectRedis(config, log, { maxRetriesPerRequest: null });
+  const policy = retryPolicy(config);
   const worker = new Worker<JobData, JobValue | null>(
     QUEUE,
-    async (job, token) => finish(job, token, await handleJob(job, handle, log)),
+    async (job, token) => {
+      Object.assign(job.opts, policy); // what Redis holds of it may be anything
+      return finish(job, token, await handleJob(job, handle, config.notificationAttempts, log));
+    },
     {
       connection,
       prefix: PREFIX,
@@ -301,6 +366,7 @@ export function consume(config: Config, log: Log, handle: (job: TakenJob) => Pro
       lockDuration: config.lockDurationMs,
       stalledInterval: config.stalledIntervalMs,
       maxStalledCount: NO_STALL_LIMIT,
+      runRetryDelay: AGAIN_MS,
       limiter: { max: config.emailRatePerSecond, duration: 1_000 },
       metrics: { maxDataPoints: MINUTES_OF_METRICS },
     },
@@ -324,12 +390,13 @@ export function consume(config: Config, log: Log, handle: (job: TakenJob) => Pro
 async function handleJob(
   job: Job<JobData>,
   handle: (job: TakenJob) => Promise<JobEnd>,
+  attempts: number,
   log: Log,
 ): Promise<JobEnd> {
   const message = parseJobId(job.id ?? '');
   if (!message) return { end: 'failed', code: 'not_a_message', forGood: true };
   try {
-    const taken = { ...message, lastAttempt: job.attemptsMade + 1 >= (job.opts.attempts ?? 1) };
+    const taken = { ...message, lastAttempt: job.attemptsMade + 1 >= attempts };
     return await passing('worker.handle', () => handle(taken));
   } catch (error) {
     // Whatever it says must not reach Redis. A job that fails for the last time here is the monitor's to record.

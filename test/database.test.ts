@@ -94,7 +94,7 @@ describe('coalescing', () => {
   });
 
   it('tries each alone after a deadlock or a time-out: it may have been the doing of one', async () => {
-    for (const error of [new CodeError('40P01'), new CodeError('57014'), new DeadlineError('late')]) {
+    for (const error of [new CodeError('40P01'), new CodeError('57014')]) {
       const ask = coalesce(async (items: readonly number[]) => {
         if (items.length > 1) throw error;
         return items;
@@ -116,6 +116,17 @@ describe('coalescing', () => {
       expect(asked).toBe(1);
     },
   );
+
+  it('asks nobody again after a silence: the server ends what one of them may have done long before', async () => {
+    let asked = 0;
+    const ask = coalesce(async (): Promise<number[]> => {
+      asked += 1;
+      throw new DeadlineError('late');
+    });
+    const late = { status: 'rejected', reason: expect.any(DeadlineError) };
+    expect(await Promise.allSettled([ask(1), ask(2)])).toEqual([late, late]);
+    expect(asked).toBe(1);
+  });
 
   it('stores what the neighbours of a row store that the database refuses', async () => {
     await run(db, sql`create table counted (id int primary key, n int check (n < 10))`);
@@ -173,6 +184,25 @@ describe('a statement', () => {
     await expect(swallowed).rejects.toThrow('the statement swallowed did not end within');
     proxy.mend();
     await until(async () => (await run(one.db, sql`select 1`)).length === 1, 'an answer');
+  });
+
+  it('that was given up before its turn is never made, however long the outage was', async () => {
+    await run(db, sql`create table made (n int)`);
+    const proxy = await startProxy(ledger.url);
+    onTestFinished(proxy.close);
+    const one = opened(proxy.url, 2);
+    await run(one.db, sql`select 1`);
+    proxy.freeze();
+    const asked = Array.from({ length: 50 }, (_, n) => run(one.db, sql`insert into made values (${n}::int)`));
+    for (const end of await Promise.allSettled(asked)) expect(end.status).toBe('rejected');
+    proxy.mend();
+    await until(
+      async () => (await run(one.db, sql`insert into made values (50)`)) !== undefined,
+      'an answer',
+    );
+    await until(async () => (await run(one.db, sql`insert into made values (51)`)) !== undefined, 'another');
+    const made = await run<{ n: number }>(db, sql`select n from made where n < 50`);
+    expect(made.length).toBeLessThanOrEqual(2); // those that the driver had in its hands
   });
 
   it('goes by its name in the statistics of the server', async () => {

@@ -26,6 +26,7 @@ import {
   judgeSession,
   judgeTypes,
   lineOf,
+  linesOfUnmade,
   type OldestMessage,
   RULES,
   summaryOf,
@@ -310,7 +311,21 @@ describe('the report', () => {
   it('has a line for each check, in columns', () => {
     expect(lineOf(finding('Redis', 'ok'), 8)).toBe('ok     Redis     so it is');
     expect(lineOf(finding('Postgres', 'fault'), 8)).toBe('FAULT  Postgres  so it is');
-    expect(lineOf(finding('hold', 'not looked at'), 8)).toBe('-      hold      not looked at: so it is');
+  });
+
+  it('has one line for all checks that were not made for the same cause', () => {
+    const hold = { ...finding('hold', 'not looked at'), words: 'Redis is away' };
+    const all = [
+      hold,
+      finding('Redis', 'fault'),
+      finding('jobs', 'not looked at'),
+      { ...hold, check: 'relay' },
+    ];
+    expect(linesOfUnmade(all)).toEqual([
+      '-      not looked at, Redis is away: hold, relay',
+      '-      not looked at, so it is: jobs',
+    ]);
+    expect(linesOfUnmade([finding('Redis', 'ok')])).toEqual([]);
   });
 
   it.each<[Verdict['status'][], boolean, string]>([

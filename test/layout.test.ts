@@ -35,6 +35,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'src/database.ts',
     'src/schema.ts',
     'src/deadline.ts',
+    'src/turnstile.ts',
     'src/failpoints.ts',
     'src/money.ts',
     'src/health.ts',
@@ -53,6 +54,8 @@ const NEIGHBOURS: Readonly<Record<string, string>> = {
   'src/lifecycle.ts → src/failpoints.ts': 'which may say where it is to fail',
   'src/database.ts → src/deadline.ts': 'every statement has one',
   'src/database.ts → src/failpoints.ts': 'every statement passes them',
+  'src/database.ts → src/turnstile.ts': 'and waits there for a connection',
+  'src/turnstile.ts → src/deadline.ts': 'nobody waits for ever',
   'src/failpoints.ts → src/config.ts': 'the type of what it is armed with',
   'src/health.ts → src/lifecycle.ts': 'the type of whose health it tells: a process',
   'src/gate.ts → src/queue.ts': 'the type of what a gate pauses: a consumer',
@@ -169,8 +172,8 @@ describe('the layers', () => {
     expect(lentTo(others)).toEqual(['src/config.ts', 'src/orders.ts']);
   });
 
-  it('lend the proof the ledger: what a person may do there, and what can be seen', () => {
-    expect(lentTo(filesIn('local/prove'))).toEqual(['src/database.ts', 'src/outbox.ts']);
+  it('lend the proof their settings and the ledger: what a person may do there, and what can be seen', () => {
+    expect(lentTo(filesIn('local/prove'))).toEqual(['src/config.ts', 'src/database.ts', 'src/outbox.ts']);
   });
 
   function lentTo(files: readonly string[]): string[] {

@@ -96,6 +96,21 @@ describe('a pool that does not answer any more', () => {
     );
   });
 
+  it('does not end it while others are answered on it: it is busy', async () => {
+    const { db, look, failures } = open();
+    for (let round = 0; round < 2; round += 1) {
+      await run(db, sql`set statement_timeout = 0`); // of this round's connection
+      void run(db, sql`select pg_sleep(600)`).catch(() => undefined); // given up by its deadline
+      await Promise.allSettled(Array.from({ length: 6 }, look));
+      await run(
+        world.db,
+        sql`select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(600)%' and pid <> pg_backend_pid()`,
+      );
+      await until(async () => (await run(db, sql`select 1`)).length === 1, 'an answer');
+    }
+    expect(failures).toEqual([]);
+  });
+
   it('does not end it when Postgres is away for everybody', async () => {
     const proxy = await startProxy(world.config.databaseUrl);
     world.onClose(proxy.close);

@@ -87,8 +87,11 @@ describe('an answer', () => {
     ['301', { status: 301, headers: { location: '/elsewhere' } }, 'application_error'],
     ['307', { status: 307, headers: { location: '/elsewhere' } }, 'application_error'],
     ['400 with HTML', html(400), 'application_error'],
+    ['401 with HTML', html(401), 'application_error'],
     ['403 with HTML', html(403), 'application_error'],
+    ['409 with HTML', html(409), 'application_error'],
     ['429 with HTML', html(429), 'application_error'],
+    ['422 with cut-off JSON', json('{"statusCode": 422, "na', 422), 'application_error'],
     ['422 with null', json('null', 422), 'no_answer'],
     ['422 with JSON of another shape', json('{"error": "no"}', 422), 'no_answer'],
     ['422 that the provider calls its own error', refusal(422, 'application_error'), 'application_error'],
@@ -228,6 +231,17 @@ describe('no answer', () => {
     );
     const answer = await mailerAt(url, { EMAIL_TIMEOUT_MS: '100' }).send(body(), KEY);
     expect(answer).toMatchObject({ kind: 'unknown', code: 'no_answer' });
+  });
+
+  it.each([200, 422])('in full, because the connection was lost in the middle of a %i', async (status) => {
+    const text = '{"id": "provider-1", "statusCode": 422, "name": "validation_error"}';
+    const url = await listening(
+      createServer((_request, response) => {
+        const head = { 'content-type': 'application/json', 'content-length': text.length + 1 };
+        response.writeHead(status, head).write(text, () => response.destroy());
+      }),
+    );
+    expect(await mailerAt(url).send(body(), KEY)).toMatchObject({ kind: 'unknown' });
   });
 
   it('because nobody listens there means that nobody knows', async () => {

@@ -1,11 +1,12 @@
 /** What operations hear, and when: the monitor's turns are called one by one, against a real ledger and a real queue. */
 import { type SQL, sql } from 'drizzle-orm';
 import { Registry } from 'prom-client';
+import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Alert } from '../src/alerts.ts';
 import { openDatabase, run } from '../src/database.ts';
 import { openHold } from '../src/holds.ts';
-import { discardMessage, markSent, retryMessage } from '../src/outbox.ts';
+import { confirmNotSent, discardMessage, markSent, retryMessage } from '../src/outbox.ts';
 import { consume, type JobEnd, jobId, type MessageRun } from '../src/queue.ts';
 import type { DeadReason } from '../src/schema.ts';
 import { createMonitor, type Monitor, type MonitorParts } from '../workers/monitor.ts';
@@ -383,7 +384,7 @@ describe('a job that failed by another hand', () => {
 });
 
 describe('a hold', () => {
-  it.each(['provider_denied', 'quota_exceeded'] as const)(
+  it.each(['provider_denied', 'quota_exceeded', 'provider_unreachable'] as const)(
     'for %s wakes somebody, and they hear of its end',
     async (reason) => {
       const one = await monitor();
@@ -422,10 +423,127 @@ describe('a hold', () => {
     expect(statuses()).toEqual(['firing', 'resolved']);
   });
 
-  it('because we are asked to go slower wakes nobody', async () => {
-    await openHold(world.db, 'rate_limited', 30);
-    await (await monitor()).scan();
+  it('because we are asked to go slower wakes nobody, unless it lasts for more than a minute', async () => {
+    const one = await monitor();
+    await openHold(world.db, 'rate_limited', 3_600);
+    const openFor = (seconds: number) =>
+      change(sql`update holds set opened_at = now() - make_interval(secs => ${seconds})`);
+    for (const seconds of [0, 45]) {
+      await openFor(seconds);
+      await one.scan();
+    }
     expect(heard).toEqual([]);
+    await openFor(61);
+    await one.scan();
+    await one.scan();
+    expect(heard).toMatchObject([
+      {
+        severity: 'critical',
+        status: 'firing',
+        message: 'Sending of order-notifications is held: rate_limited',
+        reasons: [{ reason: 'rate_limited', count: 1 }],
+      },
+    ]);
+    await change(sql`delete from holds`);
+    await one.scan();
+    await one.scan();
+    expect(statuses()).toEqual(['firing', 'resolved']);
+    expect(heard[1]?.message).toBe('Sending of order-notifications is no longer held');
+    expect(dedupKeys().size).toBe(1);
+  });
+});
+
+describe('a message that waits', () => {
+  const waitFor = (minutes: number, { id }: MessageRun) =>
+    change(sql`update outbox set created_at = now() - make_interval(mins => ${minutes}) where id = ${id}`);
+
+  it.each([
+    ['for a relay', false],
+    ['for a notifier, or for one that knows its type', true],
+  ])('%s is told of after a quarter of an hour, and when it waits no longer', async (_, enqueued) => {
+    const one = await monitor();
+    const message = await messageOf(await world.order());
+    await world.order();
+    await change(sql`update outbox set type = 'order.returned' where id = ${message.id}`);
+    if (enqueued) await relay.drain();
+    await waitFor(14, message);
+    await one.scan();
+    expect(heard).toEqual([]);
+    await waitFor(16, message);
+    await one.scan();
+    await one.scan();
+    expect(heard).toMatchObject([
+      {
+        severity: 'warning',
+        status: 'firing',
+        message: 'A message of order-notifications has waited for 16 minutes',
+        count: 2,
+        reasons: [{ reason: 'waiting', count: 2, messageIds: [message.id] }],
+      },
+    ]);
+    const since = Date.now() - Date.parse(heard[0]?.reasons[0]?.oldest ?? '');
+    expect(since / 60_000).toBeGreaterThanOrEqual(16);
+    await change(sql`update outbox set enqueued_at = now(), sent_at = now() where id = ${message.id}`);
+    await one.scan();
+    await one.scan();
+    expect(statuses()).toEqual(['firing', 'resolved']);
+    expect(heard[1]).toMatchObject({
+      count: 0,
+      reasons: [],
+      message: 'No message of order-notifications waits for long any more',
+    });
+    expect(dedupKeys().size).toBe(1);
+  });
+
+  it('as a dead letter is told of as that', async () => {
+    const message = await deadLetter();
+    await world.order(); // and this one has only just come
+    await waitFor(60, message);
+    await (await monitor()).scan();
+    expect(heard.map(({ reasons }) => reasons[0]?.reason)).toEqual(['refused']);
+  });
+});
+
+describe('a second letter', () => {
+  async function accept(letterId: string, messageId: string): Promise<void> {
+    await markSent(world.db, [{ messageId, letterId, providerId: `re_${letterId}` }]);
+  }
+  async function letterOf({ id }: MessageRun): Promise<string> {
+    const letterId = uuidv7();
+    await change(
+      sql`insert into notifications (id, message_id, account, attempts) values (${letterId}, ${id}, 'somewhere', 1)`,
+    );
+    return letterId;
+  }
+
+  it('is told of when one that a person called not sent was accepted after all, and when it is purged', async () => {
+    const one = await monitor();
+    const message = await deadLetter('outcome_unknown');
+    const first = await letterOf(message);
+    await confirmNotSent(world.db, { id: message.id, operator: 'ada', note: 'not in their log' });
+    const second = await letterOf(message);
+    await accept(second, message.id);
+    await one.scan();
+    expect(heard).toEqual([]);
+    await accept(first, message.id);
+    await one.scan();
+    await one.scan();
+    expect(heard).toMatchObject([
+      {
+        severity: 'critical',
+        status: 'firing',
+        message:
+          '1 message of order-notifications had a second letter: one confirmed as not sent was accepted after all',
+        count: 1,
+        reasons: [{ reason: 'second_letter', count: 1, messageIds: [message.id] }],
+      },
+    ]);
+    await change(sql`delete from notifications`);
+    await one.scan();
+    await one.scan();
+    expect(statuses()).toEqual(['firing', 'resolved']);
+    expect(heard[1]?.message).toBe('No second letters of order-notifications on record any more');
+    expect(dedupKeys().size).toBe(1);
   });
 });
 
@@ -470,6 +588,27 @@ describe('while Postgres is away', () => {
     await one.scan();
     expect(statuses()).toEqual(['firing', 'resolved']);
     expect(dedupKeys().size).toBe(1);
+  });
+
+  it('a monitor that was started during the outage says so too, though it knows no time yet', async () => {
+    const proxy = await startProxy(world.config.databaseUrl);
+    proxy.cut();
+    const { db, close } = openDatabase(proxy.url, 'started blind', 1);
+    onTestFinished(async () => {
+      await close();
+      await proxy.close();
+    });
+    const one = standby({ db, clock: { isWrong: () => true } }); // as a clock is that was not compared yet
+    for (const afterMs of [0, 10_000]) {
+      pass(afterMs);
+      await expect(one.lead()).rejects.toThrow();
+      await expect(one.scan()).rejects.toThrow();
+    }
+    expect(heard).toMatchObject([{ status: 'firing', reasons: [{ reason: 'ledger_unreachable' }] }]);
+    proxy.mend();
+    await until(async () => (await one.lead()) === false);
+    await one.scan();
+    expect(statuses()).toEqual(['firing', 'resolved']);
   });
 
   it('and another monitor leads afterwards, the one that told of it tells of the end', async () => {
@@ -552,5 +691,21 @@ describe('the gauges', () => {
     await discard(dead);
     await one.scan();
     expect(await metrics.metrics()).not.toContain('reason="refused"');
+  });
+
+  it('show for how long sending has been held and why, and nothing once it is not', async () => {
+    const metrics = new Registry();
+    const one = await monitor({ metrics });
+    const held = async () => (await metrics.getSingleMetric('sending_held')?.get())?.values;
+    await openHold(world.db, 'provider_unreachable', 3_600);
+    await change(sql`update holds set opened_at = now() - interval '90 seconds'`);
+    await one.scan();
+    const [value, ...others] = (await held()) ?? [];
+    expect(value?.labels).toEqual({ reason: 'provider_unreachable' });
+    expect(value?.value).toBeGreaterThanOrEqual(90);
+    expect(others).toEqual([]);
+    await change(sql`delete from holds`);
+    await one.scan();
+    expect(await held()).toEqual([]);
   });
 });

@@ -1,14 +1,18 @@
 /** From a job to one accepted letter or one dead letter: by hand, one job at a time, and with real workers. */
 import { type SQL, sql } from 'drizzle-orm';
 import { Registry } from 'prom-client';
+import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Interception, Mailbox } from '../local/mailbox.ts';
 import { readConfig } from '../src/config.ts';
 import { connect, openDatabase, run } from '../src/database.ts';
+import { arm } from '../src/failpoints.ts';
 import { currentHold, type HoldReason, openHold, takeProbe } from '../src/holds.ts';
+import type { MessageType } from '../src/letters/letter.ts';
 import { orderCreated } from '../src/letters/order-created.ts';
 import { openMailer } from '../src/mailer.ts';
-import { discardMessage, type StartedMessage } from '../src/outbox.ts';
+import { messageTypes } from '../src/messages.ts';
+import { backlog, discardMessage, type StartedMessage } from '../src/outbox.ts';
 import { jobId, type MessageRun, type TakenJob } from '../src/queue.ts';
 import { judge, type Notifier, type Verdict } from '../workers/notifier.ts';
 import type { Relay } from '../workers/relay.ts';
@@ -208,7 +212,11 @@ describe('judge', () => {
       { do: 'fail', code: 'poison' },
     ],
     ['during a hold: it waits', { held: 'rate_limited' }, { do: 'wait', ms: 0 }],
-    ['of a type from the future: it waits', { type: 'order.returned' }, { do: 'wait', ms: 60_000 }],
+    [
+      'of a type from the future: it waits',
+      { type: 'order.returned' },
+      { do: 'wait', ms: 60_000, unknownType: 'order.returned' },
+    ],
     ['without its order', { order: null, customer: null }, { do: 'die', reason: 'order_missing' }],
     ['without its customer', { customer: null }, { do: 'die', reason: 'customer_missing' }],
     [
@@ -255,25 +263,29 @@ describe('a job in hand', () => {
   });
 
   describe('whose letter is frozen', () => {
-    it('sends the first text under the first key, whatever has changed since', async () => {
-      const job = await taken('ada@example.com');
-      answering(SERVER_ERROR);
-      await notifier.handle(job);
+    it.each([
+      ['writes another letter', () => ({ subject: 'New', html: '<p>New</p>', text: 'New' })],
+      ['is broken', () => raise('the new template is broken')],
+    ])(
+      'sends the first text under the first key, whatever has changed since: its template %s',
+      async (_, render) => {
+        const job = await taken('ada@example.com');
+        answering(SERVER_ERROR);
+        await notifier.handle(job);
 
-      await change(sql`update customers set email = 'eve@example.com', name = 'Eve'`);
-      await change(sql`update order_items set name = 'Coffee'`);
-      vi.spyOn(orderCreated, 'render').mockImplementation(() => {
-        throw new Error('the new template is broken');
-      });
-      onTestFinished(() => void vi.restoreAllMocks());
-      const mailer = openMailer({ ...world.config, emailFrom: 'The New Shop <new@shop.example>' });
-      expect(await world.idleNotifier({ mailer }).handle(job)).toEqual(completed);
+        await change(sql`update customers set email = 'eve@example.com', name = 'Eve'`);
+        await change(sql`update order_items set name = 'Coffee'`);
+        vi.spyOn(orderCreated, 'render').mockImplementation(render);
+        onTestFinished(() => void vi.restoreAllMocks());
+        const mailer = openMailer({ ...world.config, emailFrom: 'The New Shop <new@shop.example>' });
+        expect(await world.idleNotifier({ mailer }).handle(job)).toEqual(completed);
 
-      expect(new Set(bodies()).size).toBe(1);
-      expect(new Set(keys()).size).toBe(1);
-      expect(mailbox.requests()).toHaveLength(2);
-      expect(recipients()).toEqual(['ada@example.com']);
-    });
+        expect(new Set(bodies()).size).toBe(1);
+        expect(new Set(keys()).size).toBe(1);
+        expect(mailbox.requests()).toHaveLength(2);
+        expect(recipients()).toEqual(['ada@example.com']);
+      },
+    );
 
     it('freezes what it sends before it sends it', async () => {
       const job = await taken();
@@ -306,6 +318,17 @@ describe('a job in hand', () => {
       expect(await notifier.handle(job)).toEqual(end);
       expect(await notifier.handle(job)).toEqual(failedForGood('outcome_unknown: validation_error'));
       expect(await ledgerOf(job)).toMatchObject({ reason: 'outcome_unknown', unknown: true });
+    });
+
+    it('after an unknown outcome and a proof that the call after it was not accepted may have been so too', async () => {
+      const job = await taken();
+      answering(SERVER_ERROR, refusal(429, 'rate_limit_exceeded'), BAD_ADDRESS);
+      await notifier.handle(job);
+      expect(await notifier.handle(job)).toEqual(postponed(0));
+      await change(sql`delete from holds`);
+      expect(await world.idleNotifier().handle(job)).toEqual(
+        failedForGood('outcome_unknown: validation_error'),
+      );
     });
 
     it('after an answer that proved non-acceptance is refused', async () => {
@@ -500,6 +523,17 @@ describe('a job in hand', () => {
     });
   });
 
+  it('of a type that only a newer release knows is told of once, with its name', async () => {
+    const jobs = [await taken(), await taken()];
+    await change(sql`update outbox set type = 'order.returned' where id in (${jobs[0]?.id}, ${jobs[1]?.id})`);
+    const lines = () => world.logged.filter((line) => line.includes('order.returned'));
+    const before = lines().length;
+    for (const job of jobs) await notifier.handle(job);
+    for (const job of jobs) await notifier.handle(job);
+    expect(lines()).toHaveLength(before + 1);
+    expect(lines().at(-1)).toContain(jobs[0]?.id);
+  });
+
   describe('that has nothing left to do', () => {
     it.each<[string, (job: TakenJob) => Promise<unknown>]>([
       ['was sent', (job) => notifier.handle(job)],
@@ -641,6 +675,19 @@ describe('a job in hand', () => {
       expect(await ledgerOf(first)).toMatchObject({ reason: null });
     });
 
+    it('spends nothing when the ledger cannot be asked for the probe, nor gives another’s probe away', async () => {
+      await held();
+      const [one, other] = await watching(2);
+      const [first, last] = await jobs(2);
+      if (!one || !other || !first || !last) throw new Error('two were made');
+      arm(readConfig([], { FAILPOINTS: 'takeProbe:before=unavailable' }).failpoints);
+      expect(await one.handle({ ...last, lastAttempt: true })).toEqual(postponed(0));
+      expect(await ledgerOf(last)).toMatchObject({ reason: null });
+      expect(await takeProbe(world.db, uuidv7(), 60)).toBe(true);
+      expect(await other.handle(first)).toEqual(postponed(0));
+      expect(await takeProbe(world.db, uuidv7(), 60)).toBe(false); // it is still the first one's
+    });
+
     it('spends nothing when its outcome is unknown, and the hold is of the provider that does not answer', async () => {
       await held();
       const [one] = await watching(1);
@@ -649,6 +696,22 @@ describe('a job in hand', () => {
       expect(await one?.handle(job)).toEqual(postponed(0));
       expect(await currentHold(world.db)).toMatchObject({ reason: 'provider_unreachable', pauses: 2 });
       expect(await ledgerOf(job)).toMatchObject({ reason: null, unknown: true, starts: 0 });
+    });
+
+    it('spends nothing either when others were accepted as the outage began, and does not lift the hold', async () => {
+      const [first, slow, next] = await jobs(3);
+      if (!first || !slow || !next) throw new Error('three were made');
+      const notifier = world.idleNotifier();
+      answering(SERVER_ERROR);
+      expect(await notifier.handle(first)).toEqual(failedForNow('internal_server_error'));
+      expect(await notifier.handle(slow)).toEqual(completed);
+      await held('provider_unreachable');
+      const [one] = await watching(1);
+      answering(SERVER_ERROR);
+      expect(await one?.handle({ ...first, lastAttempt: true })).toEqual(postponed(0));
+      expect(await ledgerOf(first)).toMatchObject({ reason: null, unknown: true });
+      expect(await currentHold(world.db)).toMatchObject({ reason: 'provider_unreachable', pauses: 2 });
+      expect(await one?.handle(next)).toEqual(postponed(0));
     });
 
     it.each<[HoldReason, boolean]>([
@@ -754,6 +817,21 @@ describe('a job in hand', () => {
       expect(await denied(job)).toEqual(postponed(0)); // and has another quarter of an hour
     });
 
+    it('spends one too when it is also the probe of every hold that it opens', async () => {
+      const job = await taken();
+      for (let i = 0; i < 6; i += 1) {
+        expect(await denied(job)).toEqual(postponed(0)); // and others, who were accepted, have lifted that hold
+        await openHold(world.db, 'provider_denied', 60);
+        await change(sql`update holds set until = now() - interval '1 ms'`);
+        const probing = world.idleNotifier();
+        await probing.watch();
+        expect(await probing.handle(job)).toEqual(postponed(0));
+        await change(sql`delete from holds`);
+      }
+      await change(sql`update outbox set unspent_since = now() - interval '15 minutes' where id = ${job.id}`);
+      expect(await denied(job)).toEqual(failedForNow('validation_error'));
+    });
+
     it('dies of it when that was its last one', async () => {
       const job = await taken(undefined, true);
       for (let i = 0; i < 6; i += 1) await denied(job);
@@ -824,7 +902,7 @@ describe('a job in hand', () => {
     await one.watch();
     expect(await one.handle(job)).toEqual(postponed(0));
     expect([one.holding(), await ledgerOf(job)]).toEqual([
-      'the clock is wrong',
+      'the clock is not known to be right',
       expect.objectContaining({ starts: 0 }),
     ]);
     wrong = false;
@@ -932,6 +1010,37 @@ describe('notifiers at work', () => {
     await world.untilLetter(await world.order('hangup@example.com'), 'sent');
     expect(mailbox.requests().map(({ status }) => status)).toEqual(['hung up', 200]);
     expect(mailbox.letters()).toHaveLength(1);
+  });
+});
+
+describe('a message of a type that only a newer release knows', () => {
+  inWorld({ NOTIFICATION_ATTEMPTS: '1' });
+
+  it('waits where it is seen, spends nothing, and is sent once a release that knows it has come', async () => {
+    const relay = await world.relay();
+    const older = world.notifier();
+    const [orderId, other] = [await world.order(), await world.order()];
+    const message = await messageOf(orderId);
+    await change(sql`update outbox set type = 'order.returned' where id = ${message.id}`);
+    await relay.drain();
+    await world.untilLetter(other, 'sent'); // it keeps nobody waiting
+    const waiting = await until(async () => {
+      const job = await jobOf(message);
+      return (await job?.isDelayed()) && job;
+    }, 'a job that waits');
+    expect(waiting).toMatchObject({ name: 'order.returned', attemptsMade: 0 });
+    expect(await ledgerOf(message)).toMatchObject({ sent: false, reason: null, starts: 0 });
+    expect(await backlog(world.db)).toMatchObject({ enqueued: 1, dead: 0, oldestId: message.id });
+    await older.stop();
+
+    const known = messageTypes as MessageType[]; // only types forbid it
+    known.push({ ...orderCreated, type: 'order.returned' });
+    onTestFinished(() => void known.pop());
+    const newer = world.notifier();
+    onTestFinished(newer.stop);
+    await waiting.promote(); // its minute is over
+    await world.untilLetter(orderId, 'sent');
+    expect(mailbox.requests()).toHaveLength(2);
   });
 });
 

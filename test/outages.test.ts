@@ -82,6 +82,24 @@ describe('SIGTERM', () => {
     await asked; // whatever has become of them
   });
 
+  it('ends every process with 0 while the provider hangs and both stores are black holes, and loses nothing', async () => {
+    world.mailbox.intercept(() => 'hang');
+    const { web, ...workers } = await processes.startReady('web', 'relay', 'notifier', 'monitor');
+    const orderId = await world.order();
+    await until(() => world.mailbox.requests().length === 1, 'a request');
+    redis.freeze();
+    postgres.freeze();
+    const asked = order(web).catch(() => undefined); // in flight, for those who can see it
+    expect(await endAll([web, ...Object.values(workers)])).toEqual([well, well, well, well]);
+    await asked;
+    redis.mend();
+    postgres.mend();
+    world.mailbox.intercept(null);
+    await processes.startReady('relay', 'notifier');
+    await world.untilLetter(orderId, 'sent');
+    expect(world.mailbox.letters().filter(({ subject }) => subject.includes(orderId))).toHaveLength(1);
+  });
+
   it('ends a notifier with 0 while the provider hangs, and its letter is sent by another one, once', async () => {
     world.mailbox.intercept(() => 'hang');
     const { notifier } = await processes.startReady('relay', 'notifier');

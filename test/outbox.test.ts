@@ -5,6 +5,7 @@ import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { array, coalesce, connect, type OpenDatabase, openDatabase, run } from '../src/database.ts';
+import { openHold } from '../src/holds.ts';
 import {
   acceptReported,
   backlog,
@@ -482,6 +483,18 @@ describe('a letter whose outcome is unknown', () => {
     await accept(underWay);
     expect(await othersFare(db, one.call.letterId)).toBe('pass');
     expect(await othersFare(db, other.call.letterId)).toBe('pass');
+  });
+
+  it('is not said to fail alone for what was accepted before sending was held', async () => {
+    await quiet();
+    const [one] = [await failing(), await failing()];
+    await accept(await inState('enqueued'));
+    expect(await othersFare(db, one.call.letterId)).toBe('pass');
+    await openHold(db, 'provider_unreachable', null);
+    expect(await othersFare(db, one.call.letterId)).toBe('fail');
+    await accept(await inState('enqueued'));
+    expect(await othersFare(db, one.call.letterId)).toBe('pass');
+    await run(db, sql`delete from holds`);
   });
 
   it('has nobody to be compared with when the other one is dead or was refused', async () => {

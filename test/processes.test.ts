@@ -6,6 +6,7 @@ import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { freePort } from '../local/server.ts';
 import { run } from '../src/database.ts';
+import { openHold } from '../src/holds.ts';
 import { jobId, QUEUE } from '../src/queue.ts';
 import {
   type Company,
@@ -125,6 +126,31 @@ describe('all processes together', () => {
       await world.untilLetter(await world.order(email), email.startsWith('refused') ? 'dead' : 'sent');
     }
     for (const { output } of all) expect(output()).not.toMatch(/@example\.com|Ada\b/);
+  });
+});
+
+describe('a notifier', () => {
+  it('says while a hold stands that it holds and why, and is ready all the same, and works again after it', async () => {
+    const { notifier } = await processes.startReady('relay', 'notifier');
+    const readyz = async () => {
+      const response = await fetch(`http://127.0.0.1:${notifier.port}/readyz`);
+      return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+    };
+    const works = { status: 200, body: { status: 'ok', failed: [] } };
+    await until(async () => !(await readyz()).body.holding, 'clocks that were compared');
+    expect(await readyz()).toEqual(works);
+
+    await openHold(world.db, 'quota_exceeded', 3_600);
+    await until(async () => (await metric(notifier, 'notifier_holding')) === 1, 'a notifier that holds');
+    expect(await readyz()).toEqual({ ...works, body: { ...works.body, holding: 'quota_exceeded' } });
+    const orderId = await world.order();
+    await world.untilLetter(orderId, 'enqueued');
+    expect(world.mailbox.requests()).toEqual([]);
+
+    await run(world.db, sql`delete from holds`); // as operators are told
+    await until(async () => (await metric(notifier, 'notifier_holding')) === 0, 'a notifier that works');
+    expect(await readyz()).toEqual(works);
+    await world.untilLetter(orderId, 'sent');
   });
 });
 

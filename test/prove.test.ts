@@ -1,18 +1,22 @@
 /** `npm run prove`: its schedule, its judgement (which must be able to fail), and one short proof with real faults. */
 import { randomUUID } from 'node:crypto';
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { randomFrom } from '../local/prove/chance.ts';
 import type { PlacedOrder } from '../local/prove/client.ts';
+import type { Death } from '../local/prove/drain.ts';
 import { type LedgerRow, type Letter, readLetters } from '../local/prove/evidence.ts';
 import { causeOf } from '../local/prove/exits.ts';
+import { makeFaults, type Victims } from '../local/prove/faults.ts';
 import { BREACHES, type Evidence, judge } from '../local/prove/judge.ts';
 import { readOptions } from '../local/prove/options.ts';
+import { type Call, openProvider } from '../local/prove/provider.ts';
 import { startProxy } from '../local/prove/proxy.ts';
 import { recoveries } from '../local/prove/recovery.ts';
 import { type Outcome, reportOf, tell } from '../local/prove/report.ts';
-import { FAULT_NAMES, FAULTS, type FaultName, planFaults } from '../local/prove/schedule.ts';
+import { FAULT_NAMES, FAULTS, type Fault, type FaultName, planFaults } from '../local/prove/schedule.ts';
 import { commandOf, pidsWith, type RunningNode, startNode } from './support/processes.ts';
 import { until } from './support/until.ts';
 
@@ -38,6 +42,12 @@ describe('the schedule', () => {
     for (const fault of short) expect(long).toContainEqual(fault);
   });
 
+  it('leaves the installation alone for the last third of every minute', () => {
+    for (const { at, forMs } of plan(3, 600)) expect((at % 60_000) + forMs).toBeLessThan(40_000);
+    const minutes = new Set(plan(3, 600).map(({ at }) => Math.floor(at / 60_000)));
+    expect(minutes.size).toBe(10);
+  });
+
   it('is over before the run is, and never has two faults of one lane at a time', () => {
     for (const seed of [1, 2, 3, 4, 5]) {
       const ends = new Map<string, number>();
@@ -60,10 +70,12 @@ describe('the schedule', () => {
   });
 
   it('has only the faults that were asked for; those of the other lanes stay where they are', () => {
-    const some = plan(3, 60, ['kill', 'redis-flush', 'clock']);
-    expect(new Set(some.map(({ name }) => name))).toEqual(new Set(['kill', 'redis-flush', 'clock']));
-    expect(some.filter(({ lane }) => lane === 'clock')).toEqual(
-      plan(3).filter(({ lane }) => lane === 'clock'),
+    const guests = FAULT_NAMES.filter((name) => FAULTS[name].lane === 'guest');
+    const names: readonly FaultName[] = ['kill', 'redis-flush', ...guests];
+    const some = plan(3, 60, names);
+    expect(new Set(some.map(({ name }) => name))).toEqual(new Set(names));
+    expect(some.filter(({ lane }) => lane === 'guest')).toEqual(
+      plan(3).filter(({ lane }) => lane === 'guest'),
     );
   });
 });
@@ -83,10 +95,22 @@ const letter = (more: Partial<Letter> = {}): Letter => ({
 });
 const row = (more: Partial<LedgerRow> = {}): LedgerRow => ({
   ...{ orderId: ORDER, key: 'prove-1-0', messageId: 'message-1', run: 1 },
-  ...{ state: 'sent', reason: null, enqueued: true, ...more },
+  ...{ state: 'sent', reason: null, enqueued: true, markedAt: 1_500, ...more },
+});
+const call = (more: Partial<Call> = {}): Call => ({ key: 'a', messageId: 'message-1', texts: 1, ...more });
+const death = (more: Partial<Death> = {}): Death => ({
+  ...{
+    messageId: 'message-1',
+    orderId: ORDER,
+    run: 1,
+    reason: 'attempts_exhausted',
+    accepted: false,
+    ...more,
+  },
 });
 const evidence = (more: Partial<Evidence> = {}): Evidence => ({
-  ...{ history: [placed()], letters: [letter()], rows: [row()], ...more },
+  ...{ history: [placed()], letters: [letter()], rows: [row()], deaths: [], rewritten: [] },
+  ...{ calls: [call()], jobs: new Map([['message-1-1', 1_499]]), made: [], ...more },
 });
 const breaches = (given: Evidence) => judge(given).map(({ breach }) => breach);
 
@@ -108,6 +132,28 @@ describe('the judgement', () => {
     {
       fact: 'an order of unknown outcome that was not stored',
       given: { history: [placed({ outcome: 'unknown', orderIds: new Set() })], letters: [], rows: [] },
+    },
+    {
+      fact: 'a message that was written anew under a new key, by a person',
+      given: { calls: [call(), call({ key: 'b' })], rewritten: ['message-1'] },
+    },
+    {
+      fact: 'a message that died of a fault that was made',
+      given: {
+        deaths: [death(), death({ reason: 'outcome_unknown', accepted: true })],
+        made: [{ name: 'provider-mixed', ended: 1_000 }],
+      },
+    },
+    {
+      fact: 'a job made anew after Redis had lost it',
+      given: { jobs: new Map([['message-1-1', 1_600]]), made: [{ name: 'redis-flush', ended: 1_550 }] },
+    },
+    {
+      fact: 'the job of a dead letter, made anew for the failed set',
+      given: {
+        jobs: new Map([['message-1-1', 1_600]]),
+        ...{ deaths: [death()], made: [{ name: 'provider-fail', ended: 1_000 }] },
+      },
     },
   ])('finds nothing wrong with $fact', ({ given }) => {
     expect(judge(evidence(given))).toEqual([]);
@@ -205,6 +251,39 @@ describe('the judgement', () => {
       given: { rows: [row({ state: 'staged' })] },
       expected: ['contradicted'],
     },
+    {
+      crime: 'a request without a key',
+      given: { calls: [call({ key: null })] },
+      expected: ['unkeyed'],
+    },
+    {
+      crime: 'two texts under one key',
+      given: { calls: [call({ texts: 2 })] },
+      expected: ['unkeyed'],
+    },
+    {
+      crime: 'two keys of one message that nobody had written anew',
+      given: { calls: [call(), call({ key: 'b' })], rewritten: ['message-2'] },
+      expected: ['unkeyed'],
+    },
+    {
+      crime: 'a message that died of nothing that was made',
+      given: { deaths: [death()], made: [{ name: 'provider-refuse', ended: 1_000 }] },
+      expected: ['unexplained'],
+    },
+    {
+      crime: 'a message that is dead as refused, and has a letter',
+      given: {
+        deaths: [death({ reason: 'refused', accepted: true })],
+        made: [{ name: 'provider-refuse', ended: 1_000 }],
+      },
+      expected: ['contradicted'],
+    },
+    {
+      crime: 'a message that was marked as enqueued before its job was made',
+      given: { jobs: new Map([['message-1-1', 1_501]]), made: [{ name: 'redis-flush', ended: 1_400 }] },
+      expected: ['unfounded'],
+    },
   ])('finds $crime: $expected', ({ given, expected }) => {
     expect(breaches(evidence(given))).toEqual(expected);
   });
@@ -219,14 +298,15 @@ describe('the judgement', () => {
 });
 
 const outcome = (more: Partial<Outcome> = {}): Outcome => ({
-  ...{ seed: 1, seconds: 10, rate: 20, start: 0, requests: 1, findings: [], exits: [], peaks: new Map() },
+  ...{ seed: 1, seconds: 10, rate: 20, outage: undefined, start: 0, requests: 1 },
+  ...{ findings: [], exits: [], peaks: new Map() },
   ...{ history: [placed()], letters: [letter()] },
   made: [
     { name: 'redis-flush', lane: 'redis', victim: null, at: 0, forMs: 0, seed: 0, began: 500, ended: 600 },
     { name: 'kill', lane: 'process', victim: 'web.1', at: 0, forMs: 0, seed: 0, began: 8_000, ended: 8_000 },
   ],
   drained: {
-    ...{ ended: true, ms: 5, retried: {}, confirmed: { sent: 0, notSent: 0 } },
+    ...{ ended: true, ms: 5, retried: {}, confirmed: { sent: 0, notSent: 0 }, deaths: [], rewritten: [] },
     mirror: { looked: 0, missing: [], surplus: [] },
   },
   ...more,
@@ -246,6 +326,7 @@ describe('the verdict', () => {
       reason: `something is ${breach}`,
       more: { findings: [{ breach, what: '', key: null, orderId: null, messageId: null, at: null }] },
     })),
+    { reason: 'nothing was acknowledged', more: { history: [placed({ outcome: 'unknown' })] } },
     { reason: 'not all was finished in time', more: { drained: { ...drained, ended: false } } },
     {
       reason: 'the failed set lacked a dead letter',
@@ -256,8 +337,35 @@ describe('the verdict', () => {
       more: { drained: { ...drained, mirror: { looked: 0, missing: [], surplus: ['a-1'] } } },
     },
     { reason: 'a process ended for no known reason', more: { exits: [{ ...exit, expected: false }] } },
+    {
+      reason: 'a letter died of an outage',
+      more: { outage: 'postgres-cut', drained: { ...drained, retried: { attempts_exhausted: 1 } } },
+    },
+    {
+      reason: 'a letter of unknown outcome needed a person after an outage',
+      more: { outage: 'provider-hang', drained: { ...drained, confirmed: { sent: 1, notSent: 0 } } },
+    },
+    { reason: 'a letter that was always answered with 500 never died', more: { outage: 'provider-letter' } },
+    {
+      reason: 'another one died with it',
+      more: { outage: 'provider-letter', drained: { ...drained, retried: { attempts_exhausted: 2 } } },
+    },
   ])('is bad when $reason', ({ more }) => {
     expect(reportOf(outcome(more)).passed).toBe(false);
+  });
+
+  it.each<{ reason: string; more: Partial<Outcome> }>([
+    {
+      reason: 'faults of a seed have cost attempts',
+      more: { drained: { ...drained, retried: { refused: 2 } } },
+    },
+    { reason: 'an outage has cost nothing', more: { outage: 'postgres-cut' } },
+    {
+      reason: 'the one letter that was always answered with 500 has died',
+      more: { outage: 'provider-letter', drained: { ...drained, retried: { attempts_exhausted: 1 } } },
+    },
+  ])('is good when $reason', ({ more }) => {
+    expect(reportOf(outcome(more)).passed).toBe(true);
   });
 });
 
@@ -277,6 +385,8 @@ describe('the end of a process', () => {
     { how: 'at the end, by force', end: [null, 'SIGKILL', 'end of the run', false], expected: false },
     { how: 'with 1 while a store fails', end: [1, null, undefined, true], expected: true },
     { how: 'with 1 out of the blue', end: [1, null, undefined, false], expected: false },
+    { how: 'with 1 after an exception', end: [1, null, 'exception', false], expected: true },
+    { how: 'with 0 after an exception', end: [0, null, 'exception', false], expected: false },
     { how: 'with 0 unasked', end: [0, null, undefined, true], expected: false },
     { how: 'by an abort', end: [null, 'SIGABRT', undefined, true], expected: false },
   ] as const)('$how is explained: $expected', ({ end: [code, signal, blow, storeFault], expected }) => {
@@ -322,12 +432,36 @@ describe('the command line', () => {
     { args: ['--rate', 'x'], complaint: /--rate must be/ },
     { args: ['--seed', '-1'], complaint: /seed/ },
     { args: ['--nonsense'], complaint: /nonsense/ },
+    { args: ['--outage', 'kill'], complaint: /kill can be no outage; there are redis-kill, / },
+    { args: ['--outage', 'redis-cut', '--faults', 'kill'], complaint: /not both/ },
   ])('refuses $args', ({ args, complaint }) => {
     expect(() => readOptions(args)).toThrow(complaint);
   });
 });
 
 // ── What breaks things ──
+
+describe('a fault that cannot be made', () => {
+  it('cuts the others short, and they are mended before anybody hears of it', async () => {
+    const troubles: (string | undefined)[] = [];
+    const victims = {
+      provider: { trouble: (trouble: string | undefined) => troubles.push(trouble) },
+      processes: {
+        kill: () => {
+          throw new Error('there is none');
+        },
+      },
+    } as unknown as Victims; // as much of them as these two need
+    const common = { victim: null, seed: 0 };
+    const schedule: Fault[] = [
+      { ...common, name: 'provider-hang', lane: 'provider', at: 0, forMs: 600_000 },
+      { ...common, name: 'kill', lane: 'process', at: 10, forMs: 0 },
+    ];
+    const { over } = makeFaults(schedule, victims, () => undefined, new AbortController().signal);
+    await expect(over).rejects.toThrow('there is none');
+    expect(troubles).toEqual(['provider-hang', undefined]);
+  });
+});
 
 describe('the proxy', () => {
   async function echoing() {
@@ -389,6 +523,83 @@ describe('the proxy', () => {
   });
 });
 
+describe('the provider', () => {
+  /** A seed by which a trouble meets every request, and not half of them. */
+  const EVERY_REQUEST = 1;
+
+  async function provider() {
+    const folder = mkdtempSync(join(ROOT, '.data/prove-test-'));
+    const file = join(folder, 'letters.jsonl');
+    const opened = await openProvider(file);
+    onTestFinished(async () => {
+      await opened.close();
+      rmSync(folder, { recursive: true });
+    });
+    async function ask(key: string | null, messageId: string, subject = 'A letter') {
+      const tags = [{ name: 'message_id', value: messageId }];
+      const body = { from: 'a@example.com', to: ['b@example.com'], subject, text: 'Words', tags };
+      const headers = {
+        ...{ authorization: 'Bearer re_a', 'content-type': 'application/json' },
+        ...(key === null ? {} : { 'idempotency-key': key }),
+      };
+      const options = { method: 'POST', redirect: 'manual', headers, body: JSON.stringify(body) } as const;
+      return fetch(`${opened.url}/emails`, options).catch(() => undefined);
+    }
+    const letters = () => (existsSync(file) ? readLetters(file) : []);
+    return { ...opened, ask, letters };
+  }
+
+  it('remembers every key with its message and its texts, accepted or not', async () => {
+    const { ask, calls, trouble } = await provider();
+    trouble('provider-fail', { random: () => 0.9 });
+    await ask('a', 'one');
+    trouble(undefined);
+    await ask('a', 'one');
+    await ask('b', 'two', 'A letter');
+    await ask('b', 'two', 'Another letter');
+    await ask('c', 'two');
+    await ask(null, 'three');
+    expect(calls()).toEqual([
+      { key: 'a', messageId: 'one', texts: 1 },
+      { key: 'b', messageId: 'two', texts: 2 },
+      { key: 'c', messageId: 'two', texts: 1 },
+      { key: null, messageId: 'three', texts: 1 },
+    ]);
+  });
+
+  it('that has it in for one letter answers that with 500 again and again, and takes all others', async () => {
+    const { ask, trouble } = await provider();
+    trouble('provider-letter');
+    const statuses = async (key: string) => [(await ask(key, key))?.status, (await ask(key, key))?.status];
+    expect(await statuses('a')).toEqual([500, 500]);
+    expect(await statuses('b')).toEqual([200, 200]);
+    trouble(undefined);
+    expect(await statuses('a')).toEqual([200, 200]);
+  });
+
+  it('that garbles its answers says 200 without an id, or redirects, and has accepted nothing', async () => {
+    const { ask, letters, trouble } = await provider();
+    trouble('provider-garble', { random: randomFrom(EVERY_REQUEST) });
+    const statuses = new Set<number | undefined>();
+    for (let n = 0; n < 40; n += 1) {
+      const answer = await ask(`key-${n}`, 'one');
+      statuses.add(answer?.status);
+      if (answer?.status === 200) expect(await answer.text()).not.toContain('"id"');
+    }
+    expect(statuses).toEqual(new Set([200, 307]));
+    expect(letters()).toEqual([]);
+  });
+
+  it('that mixes its troubles meets one letter with several of them', async () => {
+    const { ask, letters, trouble } = await provider();
+    trouble('provider-mixed', { random: randomFrom(EVERY_REQUEST) });
+    const statuses = new Set<number | undefined>();
+    for (let n = 0; n < 60; n += 1) statuses.add((await ask('a', 'one'))?.status);
+    expect(statuses).toEqual(new Set([undefined, 200, 307, 409, 422, 500, 503]));
+    expect(letters()).toHaveLength(1);
+  });
+});
+
 describe('a process whose clock is wrong', () => {
   it('takes every date from it, and keeps its timers', async () => {
     const script =
@@ -406,7 +617,7 @@ describe('a process whose clock is wrong', () => {
 
 // ── The whole of it ──
 
-describe('the command', { timeout: 120_000 }, () => {
+describe('the command', { timeout: 600_000 }, () => {
   let base: string;
   let directory: string;
   let mark: string;
@@ -442,15 +653,13 @@ describe('the command', { timeout: 120_000 }, () => {
     void ended.then(() => {
       over = true;
     });
-    await until(() => over || output().includes(words), words, 60_000);
+    await until(() => over || output().includes(words), words, 120_000);
     expect(output()).toContain(words);
   }
 
-  it('ends with 0 after faults of every lane, and leaves nothing behind', async () => {
+  it('ends with 0 after a minute of faults of every lane, and leaves nothing behind', async () => {
     const json = join(base, 'report.json');
-    const faults =
-      'kill,terminate,redis-flush,redis-lose,postgres-backends,postgres-kill,provider-accept-hang-up';
-    const { ended, output } = start('--seconds', '12', '--seed', '5', '--faults', faults, '--json', json);
+    const { ended, output } = start('--seconds', '60', '--seed', '5', '--json', json);
     expect(await ended, output()).toEqual({ code: 0, signal: null });
     const report = JSON.parse(readFileSync(json, 'utf8'));
     expect(report).toMatchObject({ passed: true, seed: 5, unexplainedExits: [], findings: [] });
@@ -459,10 +668,20 @@ describe('the command', { timeout: 120_000 }, () => {
     expect(report.refused).toBeGreaterThan(0);
     expect(report.requests).toBeGreaterThan(report.letters);
     const lanes = new Set(report.faults.map(({ name }: { name: FaultName }) => FAULTS[name].lane));
-    expect(lanes).toEqual(new Set(['process', 'redis', 'postgres', 'provider']));
+    expect(lanes).toEqual(new Set(['process', 'redis', 'postgres', 'provider', 'guest']));
     expect(output()).toContain('at 95 % confidence');
     expect(left()).toEqual([]);
     expect(existsSync(directory)).toBe(false);
+  });
+
+  it('ends with 0 after an outage at the product’s own timings that has cost nothing', async () => {
+    const json = join(base, 'report.json');
+    const { ended, output } = start('--outage', 'provider-fail', '--seconds', '5', '--json', json);
+    expect(await ended, output()).toEqual({ code: 0, signal: null });
+    const { faults, drained, acknowledged } = JSON.parse(readFileSync(json, 'utf8'));
+    expect(faults).toMatchObject([{ name: 'provider-fail' }]);
+    expect(drained).toMatchObject({ retried: {}, confirmed: { sent: 0, notSent: 0 } });
+    expect(acknowledged).toBeGreaterThan(0);
   });
 
   it('ends with 1, names it and keeps everything when a letter is on disk twice', async () => {
@@ -489,6 +708,15 @@ describe('the command', { timeout: 120_000 }, () => {
     expect(await running.ended).toEqual({ code: 130, signal: null });
     expect(left()).toEqual([]);
     expect(existsSync(directory)).toBe(false);
+  });
+
+  it('ends with 1 and leaves no process behind when it cannot go on', async () => {
+    const running = start('--seconds', '60', '--seed', '3', '--faults', 'redis-kill');
+    await saying(running, 'redis-kill');
+    mkdirSync(join(directory, 'redis/redis.log.previous/in-the-way'), { recursive: true }); // so that Redis can't start again
+    expect(await running.ended).toEqual({ code: 1, signal: null });
+    expect(running.output()).toMatch(/✗ .*redis\.log\.previous/);
+    expect(left()).toEqual([]);
   });
 
   it('leaves no process behind either when a second signal cuts its end short', async () => {

@@ -1,5 +1,5 @@
 /** The door to BullMQ: what a job is, what Redis gets to see of it, and that no call waits for ever. */
-import { Backoffs } from 'bullmq';
+import { Backoffs, Queue } from 'bullmq';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
@@ -135,10 +135,15 @@ describe('the door', () => {
   afterAll(() => world.close());
   beforeEach(() => world.redis.flushdb());
 
+  /**
+   * Jobs outlive a release, and during one two releases share them. So a change of this must keep the id, which says
+   * what the job stands for, and the name, which is the message's type; may add to the data; and may neither take away nor
+   * rename what is there, before no release is left that reads it. Nothing personal is ever added: Redis holds ids only.
+   */
   it('makes jobs of a type and ids, and of nothing else', async () => {
     const one = message({ run: 3 });
     await world.queue.enqueue([one]);
-    const job = await world.redis.hgetall(key(jobId(one)));
+    const job = await world.redis.hgetall(key(`${one.id}-3`));
     expect(job.name).toBe('order.created');
     expect(JSON.parse(job.data ?? '')).toEqual({ messageId: one.id, orderId: one.orderId, run: 3 });
     expect(await world.redis.lrange(key('wait'), 0, -1)).toEqual([`${one.id}-3`]);
@@ -194,6 +199,88 @@ describe('the door', () => {
   });
 
   it.each([
+    ['data that are no JSON', { data: '{"messageId":' }],
+    ['data that are null', { data: 'null' }],
+    ['no data', { data: '' }],
+    ['options that are no JSON', { opts: '{' }],
+    ['no options', { opts: '' }],
+    ['no time', { timestamp: '' }],
+  ])('sees that a job with %s is corrupt', async (_, ruins) => {
+    const [ruined, sound] = messages(2);
+    if (!ruined || !sound) throw new Error('two were made');
+    await world.queue.enqueue([ruined, sound]);
+    await world.redis.hset(key(jobId(ruined)), ruins);
+    expect(await world.queue.look([ruined, sound])).toEqual([{ state: 'corrupt' }, { state: 'unfinished' }]);
+  });
+
+  it.each([
+    ['waits', 'wait', (one: Enqueueable) => world.queue.enqueue([one])],
+    ['waits behind all', 'prioritized', (one: Enqueueable) => world.queue.enqueueEach([one], 'behind all')],
+    [
+      'is delayed',
+      'delayed',
+      async (one: Enqueueable) => {
+        await world.queue.enqueue([one]);
+        await delay(one, 200_000);
+      },
+    ],
+    [
+      'has failed',
+      'failed',
+      async (one: Enqueueable) => {
+        await world.queue.enqueue([one]);
+        await consumed([one], () => ({ end: 'failed', code: 'refused', forGood: true }));
+      },
+    ],
+  ])('sees that a job which %s is astray when its list is gone (%s)', async (_, list, bring) => {
+    const one = message();
+    await bring(one);
+    expect(await world.queue.look([one])).not.toEqual([{ state: 'astray' }]);
+    expect(await world.redis.del(key(list))).toBe(1);
+    expect(await world.queue.look([one])).toEqual([{ state: 'astray' }]);
+    expect(await world.queue.remove([one])).toEqual([]);
+    expect(await world.queue.look([one])).toEqual([{ state: 'lost' }]);
+  });
+
+  it('sees that a job is astray that is delayed for longer than any job is', async () => {
+    const [hour, minutes] = messages(2);
+    if (!hour || !minutes) throw new Error('two were made');
+    await world.queue.enqueue([hour, minutes]);
+    await delay(hour, 3_600_000);
+    await delay(minutes, 200_000);
+    expect(await world.queue.look([hour, minutes])).toEqual([{ state: 'astray' }, { state: 'unfinished' }]);
+  });
+
+  it('calls nobody astray while the waiting list is longer than what is read of it', async () => {
+    const all = messages(1_002);
+    await world.queue.enqueue(all);
+    const [first] = all;
+    if (!first) throw new Error('some were made');
+    expect(await world.queue.look([first])).toEqual([{ state: 'unfinished' }]);
+    expect(await world.redis.lrem(key('wait'), 0, jobId(first))).toBe(1);
+    expect(await world.queue.look([first])).toEqual([{ state: 'unfinished' }]);
+    await world.redis.ltrim(key('wait'), 0, 999);
+    expect(await world.queue.look([first])).toEqual([{ state: 'astray' }]);
+  });
+
+  it('calls corrupt what a worker takes, cannot read, and never fails', async () => {
+    const [ruined, sound] = messages(2);
+    if (!ruined || !sound) throw new Error('two were made');
+    await world.queue.enqueue([ruined, sound]);
+    await world.redis.hset(key(jobId(ruined)), 'data', '{');
+    const taken: string[] = [];
+    const consumer = consume({ ...world.config, notifierConcurrency: 1 }, world.log, async ({ id }) => {
+      taken.push(id);
+      return { end: 'completed', value: null };
+    });
+    await until(async () => (await world.queue.look([sound]))[0]?.state === 'completed', 'the one behind it');
+    expect(taken).toEqual([sound.id]);
+    expect(await world.redis.lrange(key('active'), 0, -1)).toEqual([jobId(ruined)]);
+    expect(await world.queue.look([ruined])).toEqual([{ state: 'corrupt' }]);
+    await consumer.close();
+  });
+
+  it.each([
     '',
     'null',
     '1',
@@ -241,6 +328,12 @@ describe('the door', () => {
     expect(await world.queue.readEpoch()).toBeNull();
   });
 
+  /** As a worker does that has waited for its turn. */
+  async function delay(one: Enqueueable, ms: number): Promise<void> {
+    await world.redis.lrem(key('wait'), 1, jobId(one));
+    await world.redis.zadd(key('delayed'), (Date.now() + ms) * 4_096, jobId(one));
+  }
+
   /** Consumes until all these jobs have had that end. */
   async function consumed(jobs: readonly Enqueueable[], end: (job: TakenJob) => JobEnd): Promise<void> {
     const consumer = consume(world.config, world.log, async (job) => end(job));
@@ -279,6 +372,18 @@ describe('a consumer', () => {
     return one;
   }
 
+  it('gives a job its attempts and pauses though Redis has lost its options', async () => {
+    const one = await enqueuedOne();
+    await world.redis.hset(key(jobId(one)), 'opts', '{}');
+    const attempts: boolean[] = [];
+    start(async ({ lastAttempt }) => {
+      attempts.push(lastAttempt);
+      return { end: 'failed', code: 'unknown_outcome', forGood: false };
+    });
+    await untilFailed(one);
+    expect(attempts).toEqual([false, false, true]);
+  });
+
   const seen = async (one: Enqueueable) => (await world.queue.look([one]))[0];
   const untilFailed = (one: Enqueueable) => until(async () => (await seen(one))?.state === 'failed');
 
@@ -310,6 +415,30 @@ describe('a consumer', () => {
     });
     await until(() => taken.length === 1);
     expect(taken).toEqual([{ id: one.id, run: 4, lastAttempt: false }]);
+  });
+
+  it.each<[string, string, object]>([
+    ['the first release', 'order.created', { messageId: 'a', orderId: 'b', run: 4 }],
+    [
+      'a release that says more',
+      'order.created',
+      { messageId: 'a', orderId: 'b', run: 4, trace: ['c'], v: 2 },
+    ],
+    ['a release that says less', 'order.created', {}],
+    ['a release with another type', 'order.returned', { messageId: 'a', orderId: 'b', run: 4 }],
+  ])('takes a job of %s for what its id says', async (_, name, data) => {
+    const { id } = message();
+    const taken: TakenJob[] = [];
+    // By BullMQ's own hand, and not by today's door.
+    const another = new Queue(QUEUE, { connection: world.redis, skipVersionCheck: true });
+    onTestFinished(() => another.close());
+    await another.add(name, data, { jobId: `${id}-4`, attempts: 2 });
+    start(async (job) => {
+      taken.push(job);
+      return { end: 'completed', value: null };
+    });
+    await until(() => taken.length === 1);
+    expect(taken).toEqual([{ id, run: 4, lastAttempt: false }]);
   });
 
   it("keeps a completed job's value, and not for long", async () => {

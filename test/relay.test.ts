@@ -378,7 +378,12 @@ describe('while Redis is away', () => {
 describe('reconciling', () => {
   let relay: Relay;
   beforeEach(async () => {
-    await open({ NOTIFICATION_ATTEMPTS: '2', NOTIFICATION_BACKOFF_MS: '3600000' });
+    await open({
+      NOTIFICATION_ATTEMPTS: '2',
+      NOTIFICATION_BACKOFF_MS: '3600000',
+      LOCK_DURATION_MS: '1000',
+      STALLED_INTERVAL_MS: '500',
+    });
     relay = await world.relay();
     await reconcile(relay); // Redis has the ledger's mark
   });
@@ -457,6 +462,18 @@ describe('reconciling', () => {
       'whose value is not ours',
       { end: 'completed', value: JSON.parse('{"letterId":1,"providerId":["re_1"]}') } as const,
     ],
+    [
+      'whose value names no letter as we name them',
+      { end: 'completed', value: { letterId: 'x', providerId: 're_1' } } as const,
+    ],
+    [
+      'whose provider’s id Postgres cannot store',
+      { end: 'completed', value: { letterId: uuidv7(), providerId: 're_\u0000' } } as const,
+    ],
+    [
+      'that tells of a letter which is not its message’s',
+      { end: 'completed', value: { letterId: uuidv7(), providerId: 're_1' } } as const,
+    ],
   ])('enqueues anew what has a completed job %s', async (_title, end) => {
     const message = await enqueueOne();
     await endJobs(1, end);
@@ -465,6 +482,53 @@ describe('reconciling', () => {
     await relay.drain();
     expect(await waiting()).toEqual([jobId(message)]);
     expect(await outboxRow(world.db, message.id)).toMatchObject({ sent_at: null, dead_at: null, run: 1 });
+  });
+
+  it('makes a corrupt job anew by its age, though a worker has its hands on it, and its letter is sent once', async () => {
+    const orderId = await world.order();
+    const [message] = await run<StagedMessage>(
+      world.db,
+      sql`select id, run from outbox where order_id = ${orderId}`,
+    );
+    if (!message) throw new Error('one was staged');
+    await relay.drain();
+    await world.redis.hset(key(jobId(message)), 'data', '{"messageId":');
+    world.notifier();
+    await until(
+      async () => (await world.redis.lrange(key('active'), 0, -1)).includes(jobId(message)),
+      'a worker',
+    );
+    await reconcile(relay);
+    expect(await world.queue.look([message])).toEqual([{ state: 'corrupt' }]); // too early
+    await makeOverdue([message]);
+    // Its worker's lock has to end first: nobody takes a job away from under a worker.
+    await until(async () => {
+      await relay.lead();
+      await reconcile(relay);
+      return (await outboxRow(world.db, message.id)).enqueued_at === null;
+    }, 'a message that is staged again');
+    expect(await world.queue.look([message])).toEqual([{ state: 'lost' }]);
+    await relay.drain();
+    await world.untilLetter(orderId, 'sent');
+    await until(async () => (await world.queue.look([message]))[0]?.state === 'completed', 'a completed job');
+    expect(world.mailbox.requests()).toHaveLength(1);
+    expect(world.logged.filter((line) => line.includes('a job in Redis is corrupt'))).not.toEqual([]);
+  });
+
+  it.each(['wait', 'delayed'])('makes jobs anew whose list (%s) was deleted', async (list) => {
+    const message = await enqueueOne();
+    if (list === 'delayed') {
+      await world.redis.lrem(key('wait'), 1, jobId(message));
+      await world.redis.zadd(key('delayed'), (Date.now() + 1_000) * 4_096, jobId(message));
+    }
+    expect(await world.redis.del(key(list))).toBe(1);
+    await reconcile(relay);
+    expect((await outboxRow(world.db, message.id)).enqueued_at).not.toBeNull(); // too early
+    await makeOverdue([message]);
+    await reconcile(relay);
+    await relay.drain();
+    expect(await waiting()).toEqual([jobId(message)]);
+    expect(await outboxRow(world.db, message.id)).toMatchObject({ run: 1, dead_at: null });
   });
 
   it('leaves a failed job to the monitor when the ledger calls its message alive', async () => {

@@ -93,6 +93,8 @@ export function createMonitor({ db, queue, config, log, metrics, deliver, clock 
   return {
     async lead() {
       const before = leading;
+      // As long as it has never answered: the clock is wrong until then, and nobody would be told of the outage.
+      if (before === undefined) await ledgerTime(db);
       if (before && clock.isWrong()) await giveLeaseBack(db, 'monitor', holder);
       leading = !clock.isWrong() && (await takeLease(db, 'monitor', holder));
       return leading && !before;

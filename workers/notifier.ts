@@ -39,8 +39,8 @@ import type { DeadReason } from '../src/schema.ts';
 /** The provider forgets a key after 24 hours. An hour of them is kept for calls under way and clocks that differ. */
 const REPEATABLE_FOR_SECONDS = 23 * 3_600;
 const ASK_AGAIN_MS = 3_000;
-/** A type that only a newer release knows waits for one. */
-const UNKNOWN_TYPE_MS = 60_000;
+/** For what only a newer release or a person can mend. */
+const LATER_MS = 60_000;
 /** How often the hold is looked at: a lifted one frees every notifier within a second. */
 const WATCH_MS = 500;
 /** So many unknown answers in a row, over at least two messages, are the provider's fault and not the letters'. */
@@ -53,6 +53,8 @@ const CIRCLING_CALLS = 5;
 /** What a probe may take beyond its call. */
 const PROBE_MARGIN_SECONDS = 10;
 const MARK_TRIES = 20;
+/** Said also in a process's first moment, before the clocks were compared. */
+const CLOCK = 'the clock is not known to be right';
 
 export interface Notifier {
   handle(job: TakenJob): Promise<JobEnd>;
@@ -76,8 +78,8 @@ export interface NotifierParts {
 /** A job in hand, and what is known of it besides. */
 interface Try {
   readonly job: TakenJob;
-  /** Whether it is the one message that may be sent during a hold. */
-  readonly probe: boolean;
+  /** In whose name it holds the lease of the one message that may be sent during a hold; null of all others. */
+  readonly prober: string | null;
   /** What the provider answered, as soon as it has. */
   answered?: Answer['kind'];
   /** Whether that has made the hold grow. */
@@ -85,7 +87,6 @@ interface Try {
 }
 
 export function createNotifier({ db, config, mailer, log, ending, metrics, clock }: NotifierParts): Notifier {
-  const me = uuidv7();
   const gate = createGate(log);
   const hands = createHands(gate);
   const streak = createStreak();
@@ -108,34 +109,41 @@ export function createNotifier({ db, config, mailer, log, ending, metrics, clock
   let probing = false;
   /** Messages whose last start ended in good order without the ledger being told. */
   const untold = new Set<string>();
+  const toldTypes = new Set<string>();
 
   async function handle(job: TakenJob): Promise<JobEnd> {
-    if (clock.isWrong()) gate.close('clock', 'the clock is wrong');
+    if (clock.isWrong()) gate.close('clock', CLOCK);
     if (gate.closed()) return postponed(0);
-    return hands.share(() => (probing ? probeWith(job) : tryJob({ job, probe: false })));
+    return hands.share(() => (probing ? probeWith(job) : tryJob({ job, prober: null })));
   }
 
   /** One message, while all others wait for its answer. */
   async function probeWith(job: TakenJob): Promise<JobEnd> {
     probing = false;
     gate.close('hold', 'one message is tried');
-    const one: Try = { job, probe: true };
+    const prober = uuidv7();
+    const one: Try = { job, prober };
     try {
-      if (!(await takeProbe(db, me, config.emailTimeoutMs / 1_000 + PROBE_MARGIN_SECONDS)))
+      if (!(await takeProbe(db, prober, config.emailTimeoutMs / 1_000 + PROBE_MARGIN_SECONDS)))
         return postponed(0);
+    } catch (error) {
+      return refusedByLedger(job, error);
+    }
+    try {
       return await tryJob(one);
     } finally {
       // Whatever goes wrong here, the probe's own time limit mends it.
-      await endProbe(one).catch((error: unknown) => log.debug({ error: plain(error) }, 'not ended'));
+      await endProbe(one, prober).catch((error: unknown) => log.debug({ error: plain(error) }, 'not ended'));
     }
   }
 
-  async function endProbe({ answered, held }: Try): Promise<void> {
+  async function endProbe({ answered, held }: Try, prober: string): Promise<void> {
     if (held) return;
-    // Somebody who answers is there again; but only an acceptance says that key and quota are in order.
+    // Who answers in any known way is there again; but only an acceptance says that key and quota are in order.
     const hold = await currentHold(db);
-    const over = answered === 'accepted' || (answered && hold?.reason === 'provider_unreachable');
-    await (over ? liftHold : giveProbeBack)(db, me);
+    const isThere = answered !== undefined && answered !== 'unknown';
+    const over = answered === 'accepted' || (isThere && hold?.reason === 'provider_unreachable');
+    await (over ? liftHold : giveProbeBack)(db, prober);
     await watch();
   }
 
@@ -144,12 +152,17 @@ export function createNotifier({ db, config, mailer, log, ending, metrics, clock
     try {
       return await attempt(one).catch((error: unknown) => unforeseen(one, error));
     } catch (error) {
-      // Nothing can be written down: the message must not pay for it.
       untold.add(job.id);
-      gate.close('ledger', 'the ledger cannot be reached');
-      log.warn({ messageId: job.id, run: job.run, error: plain(error) }, 'the ledger refuses');
-      return postponed(0);
+      return refusedByLedger(job, error);
     }
+  }
+
+  /** Nothing can be written down: the message must not pay for it, and when the ledger is away nor must any other. */
+  function refusedByLedger(job: TakenJob, error: unknown): JobEnd {
+    const isAway = isUnavailable(error);
+    if (isAway) gate.close('ledger', 'the ledger cannot be reached');
+    log.warn({ messageId: job.id, run: job.run, error: plain(error) }, 'the ledger refuses');
+    return postponed(isAway ? 0 : ASK_AGAIN_MS);
   }
 
   async function unforeseen({ job }: Try, error: unknown): Promise<JobEnd> {
@@ -163,10 +176,10 @@ export function createNotifier({ db, config, mailer, log, ending, metrics, clock
   }
 
   async function attempt(one: Try): Promise<JobEnd> {
-    const { job, probe } = one;
+    const { job, prober } = one;
     const message = await start({ ...job, explained: untold.delete(job.id) });
-    if (message?.held && !probe) gate.close('hold', message.held);
-    const verdict = judge(job, message, mailer.account, probe);
+    if (message?.held && !prober) gate.close('hold', message.held);
+    const verdict = judge(job, message, mailer.account, prober !== null);
     switch (verdict.do) {
       case 'complete':
         return { end: 'completed', value: null };
@@ -175,6 +188,7 @@ export function createNotifier({ db, config, mailer, log, ending, metrics, clock
       case 'die':
         return die(job, verdict.reason);
       case 'wait':
+        if (verdict.unknownType) tellOfType(verdict.unknownType, job);
         return wait(job, verdict.ms);
       case 'send':
         return deliver(one, verdict.message);
@@ -185,6 +199,13 @@ export function createNotifier({ db, config, mailer, log, ending, metrics, clock
 
   const die = (job: TakenJob, reason: DeadReason) =>
     giveUp(job, null, { answer: reason, detail: null, notAccepted: false }, reason);
+
+  /** Once each: there may be thousands, again and again. How long they wait is the monitor's to tell. */
+  function tellOfType(type: string, { id }: TakenJob): void {
+    if (toldTypes.has(type)) return;
+    toldTypes.add(type);
+    log.warn({ type, messageId: id }, 'waits for a release that knows its type, and so do all others of it');
+  }
 
   /** An orderly end without an attempt. */
   async function wait({ id, run }: TakenJob, ms: number): Promise<JobEnd> {
@@ -252,7 +273,7 @@ export function createNotifier({ db, config, mailer, log, ending, metrics, clock
       case 'unknown':
         if (isOutage || (await isShared(one, call)))
           return unspent(one, message, call, doubtful, { reason: 'provider_unreachable', seconds: null });
-        if (!one.probe && gate.closedBy('hold')) return unspent(one, message, call, doubtful, null); // since another's answer
+        if (!one.prober && gate.closedBy('hold')) return unspent(one, message, call, doubtful, null); // since another's answer
         return giveUp(job, call, doubtful, job.lastAttempt ? 'attempts_exhausted' : null);
       case 'in_flight':
         return unspent(one, message, call, doubtful, null);
@@ -269,10 +290,10 @@ export function createNotifier({ db, config, mailer, log, ending, metrics, clock
   }
 
   /** Whether others fail too: asked where it matters, of a probe and of a last attempt. */
-  async function isShared({ job, probe }: Try, call: OpenCall): Promise<boolean> {
-    if (!probe && !job.lastAttempt) return false;
+  async function isShared({ job, prober }: Try, call: OpenCall): Promise<boolean> {
+    if (!prober && !job.lastAttempt) return false;
     const fare = await othersFare(db, call.letterId);
-    return fare === 'fail' || (probe && fare === 'none');
+    return fare === 'fail' || (prober !== null && fare === 'none');
   }
 
   /**
@@ -286,15 +307,16 @@ export function createNotifier({ db, config, mailer, log, ending, metrics, clock
     said: Said,
     hold: { readonly reason: HoldReason; readonly seconds: number | null } | null,
   ): Promise<JobEnd> {
-    const { job, probe } = one;
+    const { job, prober } = one;
     if (hold) {
       one.held = true;
       gate.close('hold', hold.reason);
       await openHold(db, hold.reason, hold.seconds);
     }
     const circles = message.unspent >= CIRCLING_CALLS && message.unspentForSeconds >= CIRCLING_SECONDS;
-    if (circles && !probe) return giveUp(job, call, said, job.lastAttempt ? 'attempts_exhausted' : null);
-    await settle({ ...job, call, ...said, dead: null, circling: probe ? 'over' : 'again' });
+    if (circles && !prober) return giveUp(job, call, said, job.lastAttempt ? 'attempts_exhausted' : null);
+    // A probe is no round: nothing else was sent meanwhile. Nor does it end the circling of one that opens every hold itself.
+    await settle({ ...job, call, ...said, dead: null, ...(prober ? {} : { circling: 'again' }) });
     return postponed(hold ? 0 : ASK_AGAIN_MS);
   }
 
@@ -330,7 +352,7 @@ export function createNotifier({ db, config, mailer, log, ending, metrics, clock
 
   /** Opens the gate, keeps it closed, or lets the next job probe. */
   async function watch(): Promise<false> {
-    if (clock.isWrong()) gate.close('clock', 'the clock is wrong');
+    if (clock.isWrong()) gate.close('clock', CLOCK);
     else gate.open('clock');
     try {
       await lookAtHold();
@@ -395,7 +417,7 @@ export type Verdict =
   | { readonly do: 'complete' }
   | { readonly do: 'fail'; readonly code: string }
   | { readonly do: 'die'; readonly reason: DeadReason }
-  | { readonly do: 'wait'; readonly ms: number }
+  | { readonly do: 'wait'; readonly ms: number; readonly unknownType?: string }
   | { readonly do: 'send' | 'send alone'; readonly message: Sendable };
 
 /** What the ledger says of a job, before any call is made. Read from the top; the first row that matches wins. */
@@ -410,7 +432,7 @@ export function judge(
   if (message.deadReason) return { do: 'fail', code: deadCode(message.deadReason, letter?.answer ?? null) };
   if (message.held && !probe) return { do: 'wait', ms: 0 };
   const type = findMessageType(message.type);
-  if (!type) return { do: 'wait', ms: UNKNOWN_TYPE_MS };
+  if (!type) return { do: 'wait', ms: LATER_MS, unknownType: message.type };
   if (!order) return { do: 'die', reason: 'order_missing' };
   if (!customer) return { do: 'die', reason: 'customer_missing' };
   if (letter && letter.body === null) return { do: 'die', reason: 'letter_missing' };

@@ -33,7 +33,7 @@ import {
   takeLease,
   writeEpoch,
 } from '../src/outbox.ts';
-import { demandNoEviction, openQueue, QUEUE, type QueueDoor } from '../src/queue.ts';
+import { demandNoEviction, type JobValue, openQueue, QUEUE, type QueueDoor } from '../src/queue.ts';
 
 const LEASE_LOOP_MS = (LEASE_SECONDS * 1_000) / 3;
 /** Measured against bare `addBulk`: one batch at a time reaches 0.75, three in flight 1.0. */
@@ -48,6 +48,12 @@ const SWEEP_PAGES_PER_TURN = 20;
 const HINTS_LOOP_MS = 5_000;
 const PURGE_LOOP_MS = 3_600_000;
 const PURGE_PAGE = 500;
+
+/** Jobs that never come to an end by themselves. */
+const USELESS: Readonly<Record<string, string>> = {
+  corrupt: 'a job in Redis is corrupt',
+  astray: 'a job in Redis stands where no worker looks for it',
+};
 
 export interface RelayParts {
   readonly db: Database;
@@ -129,7 +135,12 @@ export function createRelay({ db, queue, config, log, metrics, ending, clock }: 
     }
 
     while (full && failures.length === 0 && performance.now() < end && !ending.aborted) {
-      const batch = await stagedMessages(db, holder, config.relayBatch, [...leftOut]);
+      const batch = await stagedMessages(db, holder, config.relayBatch, [...leftOut]).catch(
+        (error: unknown) => {
+          failures.push(error);
+          return [];
+        },
+      );
       full = batch.length === config.relayBatch;
       if (batch.length === 0) break;
       for (const { seq } of batch) leftOut.add(seq);
@@ -194,7 +205,13 @@ export function createRelay({ db, queue, config, log, metrics, ending, clock }: 
    */
   async function checkEpoch(): Promise<boolean> {
     const [known, seen] = await Promise.all([readEpoch(db, QUEUE), queue.readEpoch()]);
-    if (known !== undefined && known === seen) return true;
+    if (known !== undefined && known === seen) {
+      lossNoticedAt = undefined;
+      return true;
+    }
+    // Without the lease nothing would be restaged: the new leader does it.
+    leading = await takeLease(db, 'relay', holder);
+    if (!leading) return false;
     lossNoticedAt ??= await ledgerTime(db);
     for (let pages = 0; pages < SWEEP_PAGES_PER_TURN; pages += 1) {
       const moved = await restageAll(db, holder, lossNoticedAt, SWEEP_PAGE);
@@ -227,15 +244,19 @@ export function createRelay({ db, queue, config, log, metrics, ending, clock }: 
     for (const [i, message] of messages.entries()) {
       const sighting = sightings[i];
       if (sighting?.state === 'lost') lost.push(message);
-      if (sighting?.state === 'corrupt') log.error({ messageId: message.id }, 'a job in Redis is corrupt');
+      const useless = sighting && USELESS[sighting.state];
+      if (useless) log.error({ messageId: message.id }, useless);
       else if (sighting?.state !== 'completed') continue;
-      else if (sighting.value) {
-        await markSent(db, [{ messageId: message.id, ...sighting.value }]);
-        continue;
-      }
+      else if (sighting.value && (await adopt(message, sighting.value))) continue;
       if ((await queue.remove([message])).length === 0) lost.push(message);
     }
     return lost;
+  }
+
+  /** Takes an acceptance over from a job's value. Answers whether the message is sent: a value may tell of no letter of its. */
+  async function adopt({ id }: Positioned, value: JobValue): Promise<boolean> {
+    const [sent = false] = await markSent(db, [{ messageId: id, ...value }]);
+    return sent;
   }
 
   const sweepOverdue = sweeping(

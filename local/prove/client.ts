@@ -13,6 +13,8 @@ export interface PlacedOrder {
   readonly placedAt: number;
   /** `acknowledged`: a 201 was seen. `refused`: a 4xx. `unknown`: neither, after all repeats. */
   outcome: 'acknowledged' | 'refused' | 'unknown';
+  /** The last answer by which it was refused; undefined without one. */
+  refusal?: Answer;
   /** Every order id that a 201 named: more than one is two orders under one key. */
   readonly orderIds: Set<string>;
 }
@@ -97,9 +99,11 @@ async function addCustomers({ webs, apiKey, signal }: ClientOptions): Promise<Cu
   for (let n = 1; n <= CUSTOMERS; n += 1) {
     const email = `customer-${n}@example.com`;
     const body = { email, name: `Customer ${n}` };
-    const answer = await post(`${webs[0]}/customers`, { apiKey, body, signal });
+    const answer = await insist(() => post(`${webs[0]}/customers`, { apiKey, body, signal }), signal);
     if (answer?.status !== 201)
-      throw new Error(`a customer could not be added: ${answer?.status ?? 'no answer'}`);
+      throw new Error(
+        `the proof could not begin: web has added no customer (${answer?.status ?? 'no answer'}). Is this machine overloaded? See processes.log`,
+      );
     customers.push({ id: String(answer.body.customerId), email });
   }
   return customers;
@@ -116,22 +120,41 @@ async function place(
   const body = { customerId: customer.id, currency: 'EUR', items };
 
   async function send(copy: number): Promise<void> {
-    for (let tries = 0; tries < TRIES && !signal.aborted; tries += 1) {
+    const answer = await insist((tries) => {
       const web = pick(webs, ((n + copy + tries) % webs.length) / webs.length);
-      const answer = await post(`${web}/orders`, { apiKey, body, signal, key: order.key });
-      if (answer && answer.status < 500) return writeDown(order, answer);
-      await delay(FIRST_PAUSE_MS * 2 ** tries, undefined, { signal }).catch(() => undefined); // the loop looks itself
-    }
+      return post(`${web}/orders`, { apiKey, body, signal, key: order.key });
+    }, signal);
+    if (answer) writeDown(order, answer);
   }
   await Promise.all(Array.from({ length: copies }, (_, copy) => send(copy)));
 }
 
+/** Tries until there is a final answer, with growing pauses; undefined when there is none after all tries. */
+async function insist(
+  ask: (tries: number) => Promise<Answer | undefined>,
+  signal: AbortSignal,
+): Promise<Answer | undefined> {
+  for (let tries = 0; tries < TRIES && !signal.aborted; tries += 1) {
+    const answer = await ask(tries);
+    if (answer && isFinal(answer)) return answer;
+    await delay(FIRST_PAUSE_MS * 2 ** tries, undefined, { signal }).catch(() => undefined); // the loop looks itself
+  }
+  return undefined;
+}
+
+/** Whether it says what became of the order. 408 and 429 are about the request, which came too slowly or too soon. */
+const isFinal = ({ status }: Answer): boolean => status < 500 && status !== 408 && status !== 429;
+
 /** A 201 outweighs everything: it was promised. */
-function writeDown(order: PlacedOrder, { status, body }: Answer): void {
+function writeDown(order: PlacedOrder, answer: Answer): void {
+  const { status, body } = answer;
   if (status === 201) {
     order.outcome = 'acknowledged';
     order.orderIds.add(String(body.orderId));
-  } else if (order.outcome === 'unknown') order.outcome = 'refused';
+  } else {
+    order.refusal = answer;
+    if (order.outcome === 'unknown') order.outcome = 'refused';
+  }
 }
 
 interface Answer {

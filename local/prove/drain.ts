@@ -22,10 +22,23 @@ const MIRROR_MS = 20_000;
 const QUIET_MS = 3_000;
 const PAGE = 500;
 
+/** A dead letter as it was found, before anybody moved it. */
+export interface Death {
+  readonly messageId: string;
+  readonly orderId: string;
+  readonly run: number;
+  readonly reason: string;
+  /** Whether the provider's record has a letter of it all the same. */
+  readonly accepted: boolean;
+}
+
 export interface Drained {
   /** Whether nothing unfinished was left in time. */
   readonly ended: boolean;
   readonly ms: number;
+  readonly deaths: readonly Death[];
+  /** Messages that were confirmed as not sent, once for each time: each may have one more key. */
+  readonly rewritten: readonly string[];
   /** Dead letters that were retried, by reason. */
   readonly retried: Readonly<Record<string, number>>;
   /** Letters of unknown outcome, settled by a look at the provider's record. */
@@ -55,6 +68,8 @@ export async function drain(
   const began = performance.now();
   const retried: Record<string, number> = {};
   const confirmed = { sent: 0, notSent: 0 };
+  const deaths: Death[] = [];
+  const rewritten: string[] = [];
   const mirror = { looked: 0, missing: new Set<string>(), surplus: new Set<string>() };
   const inTime = () => performance.now() - began < seconds * 1_000;
 
@@ -104,6 +119,8 @@ export async function drain(
   async function actOnDead(): Promise<void> {
     const accepted = acceptedMessages(); // all is at rest: nothing more is accepted meanwhile
     for (const letter of await allDead()) {
+      const { id, orderId, run, reason } = letter;
+      deaths.push({ messageId: id, orderId, run, reason, accepted: accepted.has(id) });
       if (letter.reason === 'outcome_unknown') {
         await confirm(letter.id, accepted);
       } else if (
@@ -119,7 +136,9 @@ export async function drain(
       ? ([confirmSent, 'sent'] as const)
       : ([confirmNotSent, 'notSent'] as const);
     const note = "by the provider's record";
-    if ((await act(db, { id, operator: OPERATOR, note })) === 'done') confirmed[which] += 1;
+    if ((await act(db, { id, operator: OPERATOR, note })) !== 'done') return;
+    confirmed[which] += 1;
+    if (which === 'notSent') rewritten.push(id);
   }
 
   async function allDead(): Promise<DeadLetter[]> {
@@ -135,6 +154,8 @@ export async function drain(
   return {
     ended: await finished(),
     ms: performance.now() - began,
+    deaths,
+    rewritten,
     retried,
     confirmed,
     mirror: { looked: mirror.looked, missing: [...mirror.missing], surplus: [...mirror.surplus] },

@@ -31,6 +31,8 @@ export interface LedgerRow {
   readonly reason: string | null;
   /** Whether it has, or had, a job: a message that Redis never took can have none in the failed set. */
   readonly enqueued: boolean | null;
+  /** When it was marked so, in milliseconds by Postgres's clock. */
+  readonly markedAt: number | null;
 }
 
 const Line = Type.Object({
@@ -80,6 +82,7 @@ function readPage(db: Database, after: string): Promise<LedgerRow[]> {
     sql`with page as (select id from orders where id > ${after}::uuid order by id limit ${LEDGER_PAGE})
         select page.id as "orderId", (select min(i.sku) from order_items i where i.order_id = page.id) as key,
           m.id as "messageId", m.run, m.dead_reason as reason, m.enqueued_at is not null as enqueued,
+          (extract(epoch from m.enqueued_at) * 1000)::float8 as "markedAt",
           case when m.id is null then null when m.sent_at is not null then 'sent' when m.discarded_at is not null then 'discarded'
             when m.dead_at is not null then 'dead' when m.enqueued_at is not null then 'enqueued' else 'staged' end as state
         from page left join outbox m on m.order_id = page.id order by page.id`,
@@ -92,6 +95,8 @@ export interface Transport {
   failed(): Promise<string[]>;
   /** Jobs in somebody's hands or waiting. */
   waiting(): Promise<number>;
+  /** When each of these jobs was made, in milliseconds by its maker's clock; without those that are not there. */
+  madeAt(ids: readonly string[]): Promise<ReadonlyMap<string, number>>;
   close(): void;
 }
 
@@ -108,6 +113,10 @@ export function openTransport(redisUrl: string): Transport {
         redis.zcard(key('prioritized')),
       ]);
       return counts.reduce((sum, count) => sum + count, 0);
+    },
+    async madeAt(ids) {
+      const times = await Promise.all(ids.map((id) => redis.hget(key(id), 'timestamp')));
+      return new Map(ids.flatMap((id, i) => (times[i] ? [[id, Number(times[i])] as [string, number]] : [])));
     },
     close: () => redis.disconnect(),
   };

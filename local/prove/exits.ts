@@ -1,8 +1,11 @@
 /** Why a process ended: by our hand, as it is designed to, or for a reason that nobody can name. */
 import type { End } from '../procfile.ts';
 
+/** `exception.ts` says it before it throws: who never came so far cannot be blamed for going on. */
+export const THROWING_NOW = 'an exception comes now';
+
 /** What was done to a process before it ended. */
-export type Blow = 'SIGKILL' | 'SIGTERM' | 'end of the run' | 'overdue';
+export type Blow = 'SIGKILL' | 'SIGTERM' | 'end of the run' | 'overdue' | 'exception';
 
 export interface Exit {
   /** Such as `web.1`. */
@@ -34,6 +37,8 @@ export function causeOf(
     if (signal === 'SIGTERM') return { cause: `${asked}, before it listened to signals`, expected: true };
     return { cause: `${asked}: ${how}`, expected: false };
   }
+  if (blow === 'exception' && code === 1)
+    return { cause: 'code 1 after an exception that nobody caught, as designed', expected: true };
   if (code === 1 && storeFault)
     return { cause: 'code 1 after a fault of a store, as designed', expected: true };
   return { cause: `${how}, for no known reason`, expected: false };

@@ -3,7 +3,11 @@
  * ledger's rows. The letters are matched with the orders by what stands in them; the ledger is a witness like the others.
  */
 import type { PlacedOrder } from './client.ts';
+import type { Death } from './drain.ts';
 import type { LedgerRow, Letter } from './evidence.ts';
+import type { MadeFault } from './faults.ts';
+import type { Call } from './provider.ts';
+import type { FaultName } from './schedule.ts';
 
 export const BREACHES = [
   'lost',
@@ -12,12 +16,17 @@ export const BREACHES = [
   'withoutMessage',
   'doubled',
   'contradicted',
+  'unkeyed',
+  'unexplained',
+  'unfounded',
 ] as const;
 
 /**
  * `lost`: acknowledged, and no letter. `duplicated`: two letters for one order or one message. `unordered`: a letter that
  * nobody ordered, or not so, or to somebody else. `withoutMessage`: an order whose message is missing. `doubled`: two
- * orders under one key. `contradicted`: what the ledger says of a letter is not so.
+ * orders under one key. `contradicted`: what the ledger says of a letter is not so. `unkeyed`: a request that its key does not
+ * protect. `unexplained`: dead for a reason that no fault of this run gives. `unfounded`: marked as enqueued before its job was
+ * made.
  */
 export type Breach = (typeof BREACHES)[number];
 
@@ -35,6 +44,13 @@ export interface Evidence {
   readonly history: readonly PlacedOrder[];
   readonly letters: readonly Letter[];
   readonly rows: readonly LedgerRow[];
+  readonly calls: readonly Call[];
+  readonly deaths: readonly Death[];
+  /** The messages that a person had written anew, once for each time. */
+  readonly rewritten: readonly string[];
+  /** By job id, when it was made, by this machine's clock; only of jobs that Redis still has. */
+  readonly jobs: ReadonlyMap<string, number>;
+  readonly made: readonly Pick<MadeFault, 'name' | 'ended'>[];
 }
 
 export function judge(evidence: Evidence): Finding[] {
@@ -51,6 +67,9 @@ export function judge(evidence: Evidence): Finding[] {
     ...withoutMessage(evidence, finding),
     ...doubled(evidence, finding),
     ...contradicted(evidence, finding),
+    ...unkeyed(evidence, finding),
+    ...unexplained(evidence, finding),
+    ...unfounded(evidence, finding),
   ];
 }
 
@@ -147,7 +166,7 @@ function doubled({ history, rows }: Evidence, finding: MakeFinding): Finding[] {
   ];
 }
 
-function contradicted({ letters, rows }: Evidence, finding: MakeFinding): Finding[] {
+function contradicted({ letters, rows, deaths }: Evidence, finding: MakeFinding): Finding[] {
   const written = new Set(letters.map(({ messageId }) => messageId));
   const known = new Set(rows.map(({ messageId }) => messageId));
   const strangers = letters.filter(({ messageId }) => messageId !== '' && !known.has(messageId));
@@ -163,5 +182,89 @@ function contradicted({ letters, rows }: Evidence, finding: MakeFinding): Findin
         return [finding('contradicted', `a letter, and ${row.state} in the ledger`, row)];
       return [];
     }),
+    // A refusal is definite, or it is none.
+    ...deaths.flatMap((death) =>
+      death.reason === 'refused' && death.accepted
+        ? [finding('contradicted', 'dead as refused, and there is a letter', death)]
+        : [],
+    ),
   ];
+}
+
+/** What makes repeating safe: every request has a key, one key stands for one text, and one message has one key. */
+function unkeyed({ calls, rewritten }: Evidence, finding: MakeFinding): Finding[] {
+  const letters = groups(calls, ({ messageId }) => messageId);
+  return [
+    ...calls.flatMap(({ key, messageId, texts }) => {
+      if (key === null) return [finding('unkeyed', 'a request without a key', { messageId })];
+      return texts > 1 ? [finding('unkeyed', `${texts} texts under one key: ${key}`, { messageId })] : [];
+    }),
+    ...letters.flatMap((keys) => {
+      const [{ messageId } = { messageId: '' }] = keys;
+      const allowed = 1 + rewritten.filter((id) => id === messageId).length;
+      return keys.length > allowed ? [finding('unkeyed', `${keys.length} keys`, { messageId })] : [];
+    }),
+  ];
+}
+
+const NO_ANSWER: readonly FaultName[] = [
+  'provider-fail',
+  'provider-hang',
+  'provider-hang-up',
+  'provider-accept-hang',
+  'provider-accept-hang-up',
+  'provider-garble',
+  'provider-letter',
+  'provider-mixed',
+  'suspend', // a call outlasts its time when its caller stands still
+];
+const REFUSALS: readonly FaultName[] = ['provider-refuse', 'provider-mixed'];
+
+/** Which faults a message may die of. Nothing that is made here gives the other reasons. */
+const DEADLY: Readonly<Record<string, readonly FaultName[]>> = {
+  attempts_exhausted: NO_ANSWER,
+  refused: REFUSALS,
+  outcome_unknown: REFUSALS,
+  // A job that could not be put back into the line fails by BullMQ's hand.
+  job_failed: [
+    'redis-cut',
+    'redis-drop',
+    'redis-kill',
+    'redis-lose',
+    'redis-suspend',
+    'redis-blackhole',
+    'redis-full',
+  ],
+};
+
+function unexplained({ deaths, made }: Evidence, finding: MakeFinding): Finding[] {
+  const faults = new Set(made.map(({ name }) => name));
+  return deaths.flatMap((death) =>
+    (DEADLY[death.reason] ?? []).some((name) => faults.has(name))
+      ? []
+      : [finding('unexplained', `run ${death.run} is dead: ${death.reason}`, death)],
+  );
+}
+
+/** By these Redis loses jobs. What was made anew afterwards is younger than the mark of the one that was lost. */
+const LOSSES: ReadonlySet<FaultName> = new Set(['redis-flush', 'redis-lose', 'redis-kill']);
+
+/**
+ * A mark that comes before its job heals by itself, when a sweep comes by: afterwards only the times tell of it. The job of
+ * a dead letter may have been made anew for the failed set.
+ */
+function unfounded({ rows, jobs, deaths, made }: Evidence, finding: MakeFinding): Finding[] {
+  const died = new Set(deaths.map(({ messageId }) => messageId));
+  const losses = made.flatMap(({ name, ended }) =>
+    LOSSES.has(name) ? [ended ?? Number.POSITIVE_INFINITY] : [],
+  );
+  const lostUntil = Math.max(0, ...losses);
+  return rows.flatMap((row) => {
+    const { messageId, run, markedAt } = row;
+    if (messageId === null || markedAt === null || died.has(messageId) || markedAt < lostUntil) return [];
+    const early = (jobs.get(`${messageId}-${run}`) ?? 0) - markedAt;
+    return early > 0
+      ? [finding('unfounded', `marked as enqueued ${early.toFixed(1)} ms before its job was made`, row)]
+      : [];
+  });
 }

@@ -1,6 +1,6 @@
 /** The command line of `npm run prove`. */
 import { parseArgs } from 'node:util';
-import { FAULT_NAMES, FAULTS, type FaultName } from './schedule.ts';
+import { FAULT_NAMES, FAULTS, type FaultName, OUTAGE_NAMES } from './schedule.ts';
 
 export interface Options {
   readonly seconds: number;
@@ -8,6 +8,8 @@ export interface Options {
   readonly rate: number;
   readonly seed: number;
   readonly faults: readonly FaultName[];
+  /** In place of the seed's faults this one, for all of `seconds`, at the product's own timings: it may cost no letter. */
+  readonly outage: FaultName | undefined;
   /** How long everything may take to be finished after the faults. */
   readonly drainSeconds: number;
   /** Undefined for one below `.data/prove`. */
@@ -18,11 +20,24 @@ export interface Options {
 
 const LARGEST_SEED = 4_294_967_295;
 
-const USAGE = `Usage: npm run prove -- [--seconds 60] [--rate 20] [--seed <number>] [--faults kill,clock,…] [--list-faults]
-                         [--drain 120] [--directory <path>] [--json <file>]
+const USAGE = `Usage: npm run prove -- [options]
 
 Starts the Procfile's processes on private servers, places orders, makes faults that follow from the seed, and checks
-that every acknowledged order has led to exactly one letter. Exits with 0 only when that is so.`;
+that every acknowledged order has led to exactly one letter.
+
+  --seconds <n>       how long orders are placed and faults made (60)
+  --rate <n>          orders per second (20)
+  --seed <n>          decides every fault: when, which, how long, whom (by chance, and printed)
+  --faults <a,b>      only these (all)
+  --list-faults       names and explains them
+  --outage <fault>    in their place one fault alone, for all of --seconds, with the product's own timings. It must
+                      also have put nothing among the dead letters; provider-letter that one letter
+  --drain <n>         seconds that everything may take to be finished afterwards (120; 900 with --outage)
+  --directory <path>  where servers, letters and logs lie (.data/prove/<time>); removed when all is well
+  --json <file>       writes the report there too
+
+Exit code: 0 every acknowledged order led to one letter, 1 a promise broke or the proof could not go on, 2 these words
+make no sense, 130 interrupted.`;
 
 /** Throws an Error that says what is wrong with the words. `help` and `list` are texts to print in place of a proof. */
 export function readOptions(args: readonly string[]): Options | { readonly print: string } {
@@ -30,7 +45,16 @@ export function readOptions(args: readonly string[]): Options | { readonly print
   const { values } = parseArgs({
     args: [...args],
     options: {
-      ...{ seconds: text, rate: text, seed: text, faults: text, drain: text, directory: text, json: text },
+      ...{
+        seconds: text,
+        rate: text,
+        seed: text,
+        faults: text,
+        outage: text,
+        drain: text,
+        directory: text,
+        json: text,
+      },
       'list-faults': { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -42,7 +66,8 @@ export function readOptions(args: readonly string[]): Options | { readonly print
     rate: wholeNumber('rate', values.rate ?? '20', 1, 1_000),
     seed: wholeNumber('seed', values.seed ?? String(Math.floor(Math.random() * 1_000_000)), 0, LARGEST_SEED),
     faults: readFaults(values.faults),
-    drainSeconds: wholeNumber('drain', values.drain ?? '120', 1, 86_400),
+    outage: readOutage(values.outage, values.faults),
+    drainSeconds: wholeNumber('drain', values.drain ?? (values.outage ? '900' : '120'), 1, 86_400),
     directory: values.directory,
     json: values.json,
   };
@@ -62,5 +87,22 @@ function readFaults(text: string | undefined): readonly FaultName[] {
   return FAULT_NAMES.filter((name) => words.includes(name));
 }
 
+function readOutage(text: string | undefined, faults: string | undefined): FaultName | undefined {
+  if (text === undefined) return undefined;
+  if (faults !== undefined) throw new Error('say --faults or --outage, not both');
+  const name = OUTAGE_NAMES.find((known) => known === text);
+  if (name) return name;
+  const what = (FAULT_NAMES as readonly string[]).includes(text)
+    ? `${text} can be no outage`
+    : `no such outage: ${text}`;
+  throw new Error(`${what}; there are ${OUTAGE_NAMES.join(', ')}`);
+}
+
 const listFaults = (): string =>
-  FAULT_NAMES.map((name) => `${name.padEnd(24)} ${FAULTS[name].about}`).join('\n');
+  [
+    ...FAULT_NAMES.map((name) => {
+      const mark = OUTAGE_NAMES.includes(name) ? '*' : ' ';
+      return `${name.padEnd(24)}${mark} ${FAULTS[name].about}`;
+    }),
+    '* can be an --outage too',
+  ].join('\n');

@@ -12,7 +12,7 @@ import {
   startFormation,
 } from '../procfile.ts';
 import { hasCode } from '../server.ts';
-import { type Blow, causeOf, type Exit } from './exits.ts';
+import { type Blow, causeOf, type Exit, THROWING_NOW } from './exits.ts';
 import { typeOf } from './schedule.ts';
 
 /** Soon, so that a short run sees many recoveries, and not at once, so that a start that fails does not spin. */
@@ -24,7 +24,15 @@ const SAMPLE_MS = 500;
 const FIRST_PORT = 21_000;
 const PORTS = 9_000;
 const CLOCK = join(import.meta.dirname, 'clock.js');
+const EXCEPTION = join(import.meta.dirname, 'exception.js');
+const THROWING = 'notifier-throwing';
+/** For starting and throwing, and then for ending: this machine is busy. */
+const EXCEPTION_MS = 30_000;
+const AFTER_EXCEPTION_MS = 10_000;
+const WENT_ON = 'went on after an exception that nobody had caught';
 const HOUR_MS = 3_600_000;
+/** Of the same account. */
+const OTHER_SENDER = 'The New Shop <orders@shop.example>';
 
 export interface Processes {
   /** Base URLs of the web processes. */
@@ -38,6 +46,10 @@ export interface Processes {
   suspend(name: string, ms: number, signal: AbortSignal): Promise<void>;
   /** Runs one more notifier for so long, whose clock is an hour fast, or slow. */
   runAstray(fast: boolean, ms: number, signal: AbortSignal): Promise<void>;
+  /** Runs one more notifier for so long, as during a deployment: its letters have another sender's name. */
+  runOther(ms: number, signal: AbortSignal): Promise<void>;
+  /** Runs one more notifier until it has ended of an exception that nobody catches, or has gone on for too long after it. */
+  runThrowing(signal: AbortSignal): Promise<void>;
   exits(): readonly Exit[];
   /** The largest resident memory seen of each type, in bytes; none where the system does not tell. */
   peaks(): ReadonlyMap<string, number>;
@@ -57,6 +69,13 @@ export interface ProcessesOptions {
   readonly storeFault: () => boolean;
 }
 
+/** One more notifier, in an environment of its own. */
+interface Beside {
+  readonly type: string;
+  readonly flags?: readonly string[];
+  readonly more?: Readonly<Record<string, string>>;
+}
+
 /** The names of a formation's processes, such as `web.1`. */
 export function namesOf(formation: Formation): string[] {
   return Object.entries(formation).flatMap(([type, count]) =>
@@ -69,6 +88,7 @@ export async function openProcesses(options: ProcessesOptions): Promise<Processe
   const { graceMs } = options;
   const blows = new Map<number, Blow>();
   const exits: Exit[] = [];
+  let thrown = 0;
   const entries = parseProcfile(readFileSync(join(ROOT, 'Procfile'), 'utf8'));
   const wished = FIRST_PORT + Math.floor(Math.random() * PORTS);
 
@@ -76,11 +96,14 @@ export async function openProcesses(options: ProcessesOptions): Promise<Processe
     cwd: ROOT,
     graceMs,
     restartPauseMs: () => RESTART_PAUSE_MS,
-    print: (name: string, line: string) =>
-      appendFileSync(options.log, `${new Date().toISOString()} ${name} ${line}\n`),
+    print: (name: string, line: string) => {
+      if (line === THROWING_NOW) thrown += 1;
+      appendFileSync(options.log, `${new Date().toISOString()} ${name} ${line}\n`);
+    },
     onEnd(name: string, pid: number, end: End) {
       if (name.startsWith('release.')) return;
-      exits.push({ name, pid, at: Date.now(), ...causeOf(end, blows.get(pid), options.storeFault()) });
+      const blow = blows.get(pid) ?? (typeOf(name) === THROWING ? 'exception' : undefined);
+      exits.push({ name, pid, at: Date.now(), ...causeOf(end, blow, options.storeFault()) });
     },
   };
   const formations = new Set<RunningFormation>();
@@ -97,7 +120,8 @@ export async function openProcesses(options: ProcessesOptions): Promise<Processe
   /** The pid of the one that lives now; undefined between two lives. */
   const strike = (name: string, blow: Blow, what: NodeJS.Signals): number | undefined => {
     const pid = main.pids().get(name);
-    if (pid === undefined) return undefined;
+    // After kill -9 it may stand in the books for a moment longer. Whatever is sent to it then is not what ends it.
+    if (pid === undefined || blows.get(pid) === 'SIGKILL') return undefined;
     blows.set(pid, blow);
     send(pid, what);
     return pid;
@@ -106,6 +130,20 @@ export async function openProcesses(options: ProcessesOptions): Promise<Processe
     for (const pid of one.pids().values()) blows.set(pid, 'end of the run');
     await one.stop();
     formations.delete(one);
+  };
+
+  const startBeside = async ({ type, flags = [], more = {} }: Beside): Promise<RunningFormation> => {
+    const [program = '', ...args] = entries.find((entry) => entry.type === 'notifier')?.command ?? [];
+    return start({
+      entries: [{ type, command: [program, ...flags, ...args] }],
+      formation: {},
+      basePort: await freeBase(basePort + 50, 1),
+      env: { ...env, ...more },
+    });
+  };
+  const stopAfter = async (beside: RunningFormation, ms: number, cutShort: AbortSignal) => {
+    await delay(ms, undefined, { signal: cutShort }).catch(() => undefined); // it is stopped all the same
+    await stopFormation(beside);
   };
 
   return {
@@ -127,16 +165,24 @@ export async function openProcesses(options: ProcessesOptions): Promise<Processe
       send(pid, 'SIGCONT');
     },
     async runAstray(fast, ms, cutShort) {
-      const [notifier] = entries.filter(({ type }) => type === 'notifier');
-      const [program = '', ...args] = notifier?.command ?? [];
-      const astray = await start({
-        entries: [{ type: 'notifier-astray', command: [program, '--import', CLOCK, ...args] }],
-        formation: {},
-        basePort: await freeBase(basePort + 50, 1),
-        env: { ...env, PROVE_CLOCK_OFFSET_MS: String(fast ? HOUR_MS : -HOUR_MS) },
-      });
-      await delay(ms, undefined, { signal: cutShort }).catch(() => undefined); // it is stopped all the same
-      await stopFormation(astray);
+      const more = { PROVE_CLOCK_OFFSET_MS: String(fast ? HOUR_MS : -HOUR_MS) };
+      const astray = await startBeside({ type: 'notifier-astray', flags: ['--import', CLOCK], more });
+      await stopAfter(astray, ms, cutShort);
+    },
+    async runOther(ms, cutShort) {
+      const other = await startBeside({ type: 'notifier-other', more: { EMAIL_FROM: OTHER_SENDER } });
+      await allReady(other, cutShort).catch(() => undefined); // it is stopped all the same
+      await stopAfter(other, ms, cutShort);
+    },
+    async runThrowing(cutShort) {
+      const before = thrown; // they come one at a time
+      const throwing = await startBeside({ type: THROWING, flags: ['--import', EXCEPTION] });
+      const [[name, pid] = [THROWING, 0]] = throwing.pids();
+      const ended = (ms: number) => hasEnded(throwing, name, pid, ms, cutShort);
+      const goesOn = !(await ended(EXCEPTION_MS)) && thrown > before && !(await ended(AFTER_EXCEPTION_MS));
+      if (goesOn && !cutShort.aborted)
+        exits.push({ name, pid, at: Date.now(), cause: WENT_ON, expected: false });
+      await stopFormation(throwing);
     },
     exits: () => exits,
     peaks: () => peaks.seen,
@@ -156,10 +202,11 @@ async function hasEnded(
   name: string,
   pid: number,
   withinMs: number,
+  cutShort?: AbortSignal,
 ): Promise<boolean> {
   const end = performance.now() + withinMs;
   while (formation.pids().get(name) === pid) {
-    if (performance.now() > end) return false;
+    if (performance.now() > end || cutShort?.aborted) return false;
     await delay(20);
   }
   return true;

@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { readConfig } from '../../src/config.ts';
 import { openDatabase } from '../../src/database.ts';
 import { API_KEY, DATA } from '../installation.ts';
 import { type Client, startClient } from './client.ts';
@@ -14,25 +15,25 @@ import type { Options } from './options.ts';
 import { namesOf, openProcesses } from './processes.ts';
 import { openProvider } from './provider.ts';
 import { type Outcome, type Report, reportOf } from './report.ts';
-import { planFaults } from './schedule.ts';
+import { planFaults, planOutage } from './schedule.ts';
 import { openPostgres, openRedis, type Store } from './stores.ts';
 
 /** Two of whatever works by a lease or shares its work; one API is enough to be killed. */
 const FORMATION = { web: 1, relay: 2, notifier: 2, monitor: 1 };
-const GRACE_MS = 2_000;
 /** So short that a run of a minute sees many recoveries. */
-const TIMINGS = {
+const SHORT_TIMINGS = {
   LOCK_DURATION_MS: '1000',
   STALLED_INTERVAL_MS: '500',
   RECONCILE_AFTER_MS: '2000',
   RECONCILE_INTERVAL_MS: '500',
   NOTIFICATION_BACKOFF_MS: '300',
   EMAIL_TIMEOUT_MS: '800',
-  EMAIL_RATE_PER_SECOND: '1000',
   MONITOR_INTERVAL_MS: '500',
   RELAY_POLL_MS: '250',
-  SHUTDOWN_GRACE_MS: String(GRACE_MS),
+  SHUTDOWN_GRACE_MS: '2000',
 };
+/** Faults that take longer than planned put off those behind them, by some seconds. */
+const TOLERATED_DELAY_S = 30;
 /** For so long after a store's fault a process may still end of it: a statement's deadline, and its closing. */
 const AFTERMATH_MS = 15_000;
 
@@ -60,36 +61,51 @@ export function prepareProof(wished: string | undefined): string {
 
 export async function prove(parts: ProofParts): Promise<Report> {
   const { options, directory, say, signal } = parts;
-  const { seed, seconds, rate } = options;
-  setMaxListeners(0, signal); // every order under way listens to it
+  const { seed, rate, outage } = options;
   const files = { letters: join(directory, 'letters.jsonl'), log: join(directory, 'processes.log') };
   let faults: FaultMaker | undefined;
   const victims = await openSystem(parts, files, () => inStoreFault(faults));
 
-  const client = await startClient({ webs: victims.processes.webs, apiKey: API_KEY, rate, seed, signal });
+  const leaving = new AbortController();
+  parts.onClose(async () => leaving.abort()); // the client of a run that has failed would place orders for ever
+  const orders = AbortSignal.any([signal, leaving.signal]);
+  setMaxListeners(0, orders); // every order under way listens to it
+  const client = await startClient({
+    ...{ webs: victims.processes.webs, apiKey: API_KEY, rate, seed },
+    signal: orders,
+  });
   const start = Date.now();
   const since = () => `${((Date.now() - start) / 1_000).toFixed(1).padStart(7)} s`;
-  const schedule = planFaults({ seed, seconds, names: options.faults, victims: namesOf(FORMATION) });
-  faults = makeFaults(
+  const { schedule, seconds } = plan(options);
+  const maker = makeFaults(
     schedule,
     victims,
     ({ name, victim, forMs }) =>
       say(`${since()}  ${name}${victim ? ` ${victim}` : ''}${forMs > 0 ? `, ${forMs} ms` : ''}`),
     signal,
   );
-  await withClient(client, faults, { ...parts, victims });
+  faults = maker;
+  await withClient(client, maker, seconds, { ...parts, victims });
   say(`${since()}  no more orders, no more faults: draining`);
+  if (Date.now() - start > (seconds + TOLERATED_DELAY_S) * 1_000)
+    say(
+      '           That took longer than it should: this machine is overloaded, and no time below says much.',
+    );
 
-  const { drained, rows } = await settle(
+  const { drained, rows, jobs } = await settle(
     { ...parts, victims },
     () => new Set(readLetters(files.letters).map(({ messageId }) => messageId)),
   );
   const letters = readLetters(files.letters);
   const { history } = client;
-  const findings = judge({ history, letters, rows });
+  const findings = judge({
+    ...{ history, letters, rows, jobs, deaths: drained.deaths, rewritten: drained.rewritten },
+    calls: victims.provider.calls(),
+    made: maker.made,
+  });
   const outcome: Outcome = {
-    ...{ seed, seconds, rate, start, history, letters, findings, drained },
-    made: faults.made,
+    ...{ seed, seconds, rate, outage, start, history, letters, findings, drained },
+    made: maker.made,
     requests: victims.provider.requests(),
     exits: victims.processes.exits(),
     peaks: victims.processes.peaks(),
@@ -99,8 +115,13 @@ export async function prove(parts: ProofParts): Promise<Report> {
   return report;
 }
 
+function plan({ seed, seconds, faults, outage }: Options) {
+  if (outage) return planOutage({ seed, seconds, name: outage });
+  return { schedule: planFaults({ seed, seconds, names: faults, victims: namesOf(FORMATION) }), seconds };
+}
+
 async function openSystem(
-  { directory, say, onClose, onExit, signal }: ProofParts,
+  { options, directory, say, onClose, onExit, signal }: ProofParts,
   files: { letters: string; log: string },
   storeFault: () => boolean,
 ): Promise<Victims> {
@@ -119,9 +140,11 @@ async function openSystem(
   signal.throwIfAborted();
 
   say(`  starting ${namesOf(FORMATION).join(', ')} …`);
+  const timings = options.outage ? {} : SHORT_TIMINGS;
+  const { shutdownGraceMs } = readConfig(['SHUTDOWN_GRACE_MS'], timings);
   const processes = await openProcesses({
     formation: FORMATION,
-    graceMs: GRACE_MS,
+    graceMs: shutdownGraceMs,
     log: files.log,
     storeFault,
     env: {
@@ -133,7 +156,8 @@ async function openSystem(
       RESEND_API_KEY: 're_prove',
       RESEND_BASE_URL: provider.url,
       EMAIL_FROM: 'The Shop <orders@shop.example>',
-      ...TIMINGS,
+      EMAIL_RATE_PER_SECOND: '1000',
+      ...timings,
     },
   });
   onClose(processes.stop);
@@ -154,7 +178,8 @@ function inStoreFault(faults: FaultMaker | undefined): boolean {
 async function withClient(
   client: Client,
   faults: FaultMaker,
-  { options, victims, signal, onClose }: ProofParts & { victims: Victims },
+  seconds: number,
+  { victims, signal, onClose }: ProofParts & { victims: Victims },
 ): Promise<void> {
   const ending = new AbortController();
   const both = AbortSignal.any([signal, ending.signal]);
@@ -163,7 +188,7 @@ async function withClient(
   const ended = victims.processes.ended.then((code) => {
     throw new Error(`the processes have all ended, with ${code}`);
   });
-  const time = delay(options.seconds * 1_000, undefined, { signal: both });
+  const time = delay(seconds * 1_000, undefined, { signal: both });
   try {
     await Promise.race([time, ended, faults.over.then(() => time)]);
     await Promise.race([faults.over, ended]);
@@ -187,7 +212,9 @@ async function settle(
   try {
     const drained = await drain({ db, transport, acceptedMessages }, options.drainSeconds, signal);
     await processes.stop();
-    return { drained, rows: await readLedger(db) };
+    const rows = await readLedger(db);
+    const jobs = await transport.madeAt(rows.map(({ messageId, run }) => `${messageId}-${run}`));
+    return { drained, rows, jobs };
   } finally {
     transport.close();
     await close();

@@ -3,13 +3,16 @@ import type { PlacedOrder } from './client.ts';
 import type { Letter } from './evidence.ts';
 import type { MadeFault } from './faults.ts';
 
-export interface Recovery {
-  readonly name: string;
+/** Milliseconds. */
+export interface Delays {
   readonly count: number;
-  /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
+}
+
+export interface Recovery extends Delays {
+  readonly name: string;
 }
 
 /**
@@ -32,12 +35,25 @@ export function recoveries(
       const accepted = next && acceptedAt.get(next.key);
       return accepted === undefined ? [] : [accepted - ended];
     });
-    if (times.length === 0) return [];
-    times.sort((a, b) => a - b);
-    return [
-      { name, count: times.length, p50: rank(times, 0.5), p99: rank(times, 0.99), max: rank(times, 1) },
-    ];
+    const delays = delaysOf(times);
+    return delays ? [{ name, ...delays }] : [];
   });
+}
+
+/** From each acknowledged order's placing to its letter's acceptance, for those that have one. */
+export function letterDelays(history: readonly PlacedOrder[], letters: readonly Letter[]): number[] {
+  const acceptedAt = new Map(letters.map((letter) => [letter.key, letter.acceptedAt]));
+  return history.flatMap(({ key, outcome, placedAt }) => {
+    const accepted = acceptedAt.get(key);
+    return outcome === 'acknowledged' && accepted !== undefined ? [accepted - placedAt] : [];
+  });
+}
+
+/** Null where there are none. */
+export function delaysOf(times: readonly number[]): Delays | null {
+  if (times.length === 0) return null;
+  const sorted = times.toSorted((a, b) => a - b);
+  return { count: sorted.length, p50: rank(sorted, 0.5), p99: rank(sorted, 0.99), max: rank(sorted, 1) };
 }
 
 /** The nearest rank, of a sorted list that is not empty. */

@@ -5,12 +5,14 @@ import type { Letter } from './evidence.ts';
 import type { Exit } from './exits.ts';
 import type { MadeFault } from './faults.ts';
 import { BREACHES, type Breach, type Finding } from './judge.ts';
-import { type Recovery, recoveries } from './recovery.ts';
+import { type Delays, delaysOf, letterDelays, type Recovery, recoveries } from './recovery.ts';
+import type { FaultName } from './schedule.ts';
 
 export interface Outcome {
   readonly seed: number;
   readonly seconds: number;
   readonly rate: number;
+  readonly outage: FaultName | undefined;
   /** When the client began, in milliseconds by this process's clock. */
   readonly start: number;
   readonly history: readonly PlacedOrder[];
@@ -23,8 +25,18 @@ export interface Outcome {
   readonly peaks: ReadonlyMap<string, number>;
 }
 
+/**
+ * Why a proof did not pass: what the judgement has found, and `undrained` (not all was finished in time), `unmirrored` (the
+ * failed set and the ledger differ), `ended` (a process, for no known reason), `undue` (a death in an outage), `unpromised` (no
+ * order was acknowledged: where nobody was promised anything, nothing could be broken).
+ */
+export type Reason = Breach | 'undrained' | 'unmirrored' | 'ended' | 'undue' | 'unpromised';
+
 export interface Report {
+  /** Whether there are no reasons why not. */
   readonly passed: boolean;
+  /** How often each; without those that there are not. */
+  readonly reasons: Readonly<Partial<Record<Reason, number>>>;
   readonly seed: number;
   readonly seconds: number;
   readonly rate: number;
@@ -35,6 +47,10 @@ export interface Report {
   readonly requests: number;
   readonly counts: Readonly<Record<Breach, number>>;
   readonly drained: Drained;
+  /** What an outage may not have: dead letters that it does not explain. */
+  readonly undueDead: number;
+  /** Milliseconds from an acknowledged order's placing to its letter; null without any. */
+  readonly delays: Delays | null;
   readonly recoveries: readonly Recovery[];
   readonly exits: readonly { readonly cause: string; readonly count: number; readonly expected: boolean }[];
   /** Bytes, by type of process. */
@@ -59,12 +75,22 @@ export function reportOf(outcome: Outcome): Report {
   const unexplainedExits = exits
     .filter(({ expected }) => !expected)
     .map((exit) => ({ ...exit, after: faultBefore(made, exit.at, start) }));
-  const mirrored = drained.mirror.missing.length + drained.mirror.surplus.length === 0;
+  const undueDead = outcome.outage ? Math.abs(deadOf(drained) - dueDead(outcome.outage)) : 0;
+  const reasons = present({
+    ...counts,
+    undrained: drained.ended ? 0 : 1,
+    unmirrored: drained.mirror.missing.length + drained.mirror.surplus.length,
+    ended: unexplainedExits.length,
+    undue: undueDead,
+    unpromised: told('acknowledged') > 0 ? 0 : 1,
+  });
   return {
-    passed: findings.length + unexplainedExits.length === 0 && drained.ended && mirrored,
+    passed: Object.keys(reasons).length === 0,
+    reasons,
     ...{ seed: outcome.seed, seconds: outcome.seconds, rate: outcome.rate },
     ...{ acknowledged: told('acknowledged'), refused: told('refused'), unknown: told('unknown') },
     ...{ letters: letters.length, requests: outcome.requests, counts, drained },
+    ...{ undueDead, delays: delaysOf(letterDelays(history, letters)) },
     recoveries: recoveries(made, history, letters),
     exits: exitsByCause(exits),
     peaks: Object.fromEntries(outcome.peaks),
@@ -79,6 +105,15 @@ export function reportOf(outcome: Outcome): Report {
     })),
   };
 }
+
+/** The letter that is answered with 500 for longer than its attempts last. */
+const dueDead = (outage: FaultName): number => (outage === 'provider-letter' ? 1 : 0);
+
+const deadOf = ({ retried, confirmed }: Drained): number =>
+  Object.values(retried).reduce((a, b) => a + b, 0) + confirmed.sent + confirmed.notSent;
+
+const present = (reasons: Readonly<Record<Reason, number>>): Report['reasons'] =>
+  Object.fromEntries(Object.entries(reasons).filter(([, count]) => count > 0));
 
 function exitsByCause(exits: readonly Exit[]): Report['exits'] {
   const causes = new Map<string, { cause: string; count: number; expected: boolean }>();
@@ -115,7 +150,7 @@ export function tell(report: Report): string {
 }
 
 function table(report: Report): string[] {
-  const { counts, drained } = report;
+  const { counts, drained, delays } = report;
   const retried = Object.entries(drained.retried);
   const megabytes = Object.entries(report.peaks).map(
     ([type, bytes]) => `${type} ${Math.round(bytes / 1e6)} MB`,
@@ -135,6 +170,9 @@ function table(report: Report): string[] {
     ['orders without a message', counts.withoutMessage],
     ['two orders under one key', counts.doubled],
     ['ledger against letters', counts.contradicted],
+    ['requests that no key protects', counts.unkeyed],
+    ['dead without a fault to die of', counts.unexplained],
+    ['marked as enqueued before the job', counts.unfounded],
     ['failed set against the ledger', drained.mirror.missing.length + drained.mirror.surplus.length],
     [
       'dead, then retried by a person',
@@ -146,6 +184,11 @@ function table(report: Report): string[] {
     [
       'outcome unknown, then settled',
       `${drained.confirmed.sent} as sent, ${drained.confirmed.notSent} as not sent`,
+    ],
+    ['dead through an outage', report.undueDead],
+    [
+      'order to letter',
+      delays ? `p50 ${seconds(delays.p50)}, p99 ${seconds(delays.p99)}, max ${seconds(delays.max)}` : '–',
     ],
     ['drained', drained.ended ? `in ${seconds(drained.ms)}` : `NOT within ${seconds(drained.ms)}`],
     ['peak resident memory', megabytes.join(', ') || '–'],
@@ -195,14 +238,18 @@ function wrong({ findings, unexplainedExits, drained: { mirror } }: Report): str
 }
 
 /** The rule of three: with none in N, the true rate is below 3/N, with 95 % confidence. */
-function sentence({ acknowledged, counts, passed }: Report): string {
-  const verdict = passed
-    ? '✓ The promises held.'
-    : '✗ The promises did not hold, or this could not be shown.';
+function sentence({ acknowledged, counts, passed, findings }: Report): string {
+  const verdict = passed ? '✓ The promises held.' : failure(acknowledged, findings.length);
   if (counts.lost + counts.duplicated > 0 || acknowledged === 0) return verdict;
   const percent = (300 / acknowledged).toPrecision(2);
   return (
     `${verdict} With ${acknowledged} acknowledged orders, none lost and none sent twice, the rate of either is below ` +
     `${percent} % at 95 % confidence (the rule of three: 3/N), for faults such as these.`
   );
+}
+
+function failure(acknowledged: number, breaches: number): string {
+  if (acknowledged === 0) return '✗ Nothing was shown: no order was acknowledged.';
+  if (breaches > 0) return '✗ A promise broke: see the lines marked ✗.';
+  return '✗ No letter broke a promise, but not everything came to its end as it must: see the lines marked ✗.';
 }

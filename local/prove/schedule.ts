@@ -2,7 +2,7 @@
 import { bag, between, type Random, randomFrom } from './chance.ts';
 
 /** Faults of one lane come one after another; those of different lanes meet. */
-type Lane = 'process' | 'redis' | 'postgres' | 'provider' | 'clock';
+type Lane = 'process' | 'redis' | 'postgres' | 'provider' | 'guest';
 
 interface FaultKind {
   readonly lane: Lane;
@@ -36,11 +36,18 @@ export const FAULTS = {
   'redis-suspend': kind('redis', LONG, 'SIGSTOP to Redis, SIGCONT later'),
   'redis-flush': kind('redis', BLOW, 'FLUSHALL'),
   'redis-lose': kind('redis', AWAY, 'kill -9 of Redis; it comes back without its data'),
+  'redis-full': kind('redis', TROUBLE, 'Redis is at its memory limit, and refuses every write'),
   'redis-slow': kind('redis', TROUBLE, 'every packet to and from Redis comes 20 to 400 ms later'),
   'redis-cut': kind('redis', AWAY, 'connections to Redis are cut, new ones refused'),
   'redis-blackhole': kind('redis', LONG, 'connections to Redis are taken, and nothing passes'),
   'redis-drop': kind('redis', TROUBLE, 'connections to Redis end at random, with packets in flight'),
   'postgres-backends': kind('postgres', BLOW, 'pg_terminate_backend of a random share'),
+  'postgres-lock': kind('postgres', LONGER, 'somebody holds a lock on all of the outbox'),
+  'postgres-crowd': kind(
+    'postgres',
+    TROUBLE,
+    'all connections to Postgres are lost, and others take their places',
+  ),
   'postgres-restart': kind('postgres', AWAY, 'a fast shutdown of Postgres, and a start'),
   'postgres-quit': kind('postgres', AWAY, 'an immediate shutdown of Postgres (SIGQUIT), and a start'),
   'postgres-kill': kind('postgres', AWAY, 'kill -9 of Postgres and its backends, and a start'),
@@ -56,8 +63,17 @@ export const FAULTS = {
   'provider-accept-hang-up': kind('provider', TROUBLE, 'the provider accepts and hangs up'),
   'provider-deny': kind('provider', TROUBLE, 'the key is revoked: the provider answers 401 or 403'),
   'provider-in-flight': kind('provider', TROUBLE, 'the provider answers 409: still working on that key'),
+  'provider-letter': kind('provider', LONG, 'the provider answers 500 to one letter, and takes all others'),
   'provider-refuse': kind('provider', TROUBLE, 'the provider refuses single letters with 422'),
-  clock: kind('clock', [3_000, 6_000], 'one more notifier, whose clock is an hour fast or slow'),
+  'provider-garble': kind(
+    'provider',
+    TROUBLE,
+    'the provider accepts nothing, and answers 200 without an id, or a redirect',
+  ),
+  'provider-mixed': kind('provider', TROUBLE, 'the provider meets each request with another of its troubles'),
+  clock: kind('guest', [3_000, 6_000], 'one more notifier, whose clock is an hour fast or slow'),
+  release: kind('guest', [3_000, 6_000], 'one more notifier, of a release that words its letters otherwise'),
+  exception: kind('guest', BLOW, 'one more notifier, in which an exception is thrown that nobody catches'),
 } as const satisfies Record<string, FaultKind>;
 
 export type FaultName = keyof typeof FAULTS;
@@ -73,6 +89,8 @@ export interface Fault {
   readonly victim: string | null;
   /** The seed of what the fault itself leaves to chance. */
   readonly seed: number;
+  /** Whether a provider's trouble meets every request, whatever chance says. */
+  readonly total?: true;
 }
 
 /** Calm between the end of a fault and the next one of its lane. */
@@ -81,8 +99,18 @@ const CALM: Readonly<Record<Lane, readonly [number, number]>> = {
   redis: [2_000, 6_000],
   postgres: [2_000, 6_000],
   provider: [1_500, 5_000],
-  clock: [6_000, 15_000],
+  guest: [3_000, 9_000],
 };
+
+/** Faults come in storms, and in the lull after each of them the installation has to get well: so a recovery can be seen. */
+const STORM_MS = 40_000;
+const LULL_MS = 20_000;
+
+/** When a fault of that length may begin, from `at` on: it does not reach into a lull. */
+function inStorm(at: number, forMs: number): number {
+  const into = at % (STORM_MS + LULL_MS);
+  return into + forMs < STORM_MS ? at : at - into + STORM_MS + LULL_MS;
+}
 
 /**
  * The faults of a run, in the order of their beginnings. All end before the run does.
@@ -105,12 +133,31 @@ function planLane(lane: Lane, { seed, seconds, names, victims }: Parameters<type
   const faults: Fault[] = [];
   let at = between(random, CALM[lane]);
   for (let drawn = draw(); drawn; drawn = draw()) {
-    const fault = { lane, at, ...fill(drawn, victims, random) };
-    if (at + fault.forMs >= seconds * 1_000) break;
-    faults.push(fault);
-    at += fault.forMs + between(random, CALM[lane]);
+    const filled = fill(drawn, victims, random);
+    at = inStorm(at, filled.forMs);
+    if (at + filled.forMs >= seconds * 1_000) break;
+    faults.push({ lane, at, ...filled });
+    at += filled.forMs + between(random, CALM[lane]);
   }
   return faults;
+}
+
+/** What may be the one fault of an outage: whatever befalls a store or the provider, and refuses no letter for good. */
+export const OUTAGE_NAMES = FAULT_NAMES.filter(
+  (name) => !['process', 'guest'].includes(FAULTS[name].lane) && name !== 'provider-refuse',
+);
+
+/** Orders are placed for so long before an outage, and for so long after it. */
+const AROUND_OUTAGE_MS = 10_000;
+
+/** One fault that lasts for so many seconds, or one blow and so many seconds to get over it. */
+export function planOutage({ seed, seconds, name }: { seed: number; seconds: number; name: FaultName }) {
+  const forMs = seconds * 1_000;
+  const fault: Fault = {
+    ...{ name, lane: FAULTS[name].lane, at: AROUND_OUTAGE_MS, forMs },
+    ...{ victim: null, seed, total: true },
+  };
+  return { schedule: [fault], seconds: (2 * AROUND_OUTAGE_MS + forMs) / 1_000 };
 }
 
 interface Drawn {

@@ -15,8 +15,11 @@ export interface Store {
   /** Without the proxy: for those who look on. */
   readonly url: string;
   readonly proxy: StoreProxy;
-  /** Ends it, keeps it away for so long, and starts it again in the same place; `forget` without what it had stored. */
-  restart(how: { end: ServerEnd; awayMs: number; forget?: boolean }): Promise<void>;
+  /**
+   * Ends it, keeps it away for so long, cut short by the signal, and starts it again in the same place; `forget` without what
+   * it had stored.
+   */
+  restart(how: { end: ServerEnd; awayMs: number; forget?: boolean }, signal: AbortSignal): Promise<void>;
   /** SIGSTOP for so long, cut short by the signal. */
   suspend(ms: number, signal: AbortSignal): Promise<void>;
   /** Wakes it, should it be frozen: what is frozen can't end. Does not wait. */
@@ -73,10 +76,10 @@ async function openStore(parts: {
     url: server.url,
     proxy,
     wake,
-    async restart({ end, awayMs, forget = false }) {
+    async restart({ end, awayMs, forget = false }, cutShort) {
       await endServer(server, end);
       if (forget) await parts.forget();
-      await delay(awayMs);
+      await delay(awayMs, undefined, { signal: cutShort }).catch(() => undefined); // it is started all the same
       server = await parts.start();
     },
     async suspend(ms, cutShort) {

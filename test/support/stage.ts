@@ -8,7 +8,7 @@ import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import { inject } from 'vitest';
 import type { Alert } from '../../src/alerts.ts';
-import { type Database, run } from '../../src/database.ts';
+import { type Database, openDatabase, run } from '../../src/database.ts';
 import { jobId, type MessageRun, QUEUE } from '../../src/queue.ts';
 import { stageOne } from './rows.ts';
 import { until } from './until.ts';
@@ -32,6 +32,8 @@ type Fate = 'one letter' | 'adopted' | 'purged' | 'refused' | 'attempts_exhauste
 
 export interface Stage {
   readonly world: World;
+  /** The ledger on connections of the stage's own, which nobody else waits for. */
+  readonly db: Database;
   /** Alerts in the order of their arrival. */
   readonly alerts: readonly Alert[];
   /** Stages a message of an order of its own, in whatever state `change` makes of it at once. */
@@ -78,13 +80,16 @@ export async function openStage(
     pager.closeAllConnections();
     pager.close();
   });
-  const { db, redis, queue } = world;
+  const { redis, queue } = world;
+  const { db, close } = openDatabase(world.config.databaseUrl, 'stage', 2);
+  world.onClose(close);
   const fates = new Map<string, Fate>();
   const orders = new Map<string, number>();
   const ruined = new Set<string>();
 
   return {
     world,
+    db,
     alerts,
     expectOrder: (orderId, letters) => void orders.set(orderId, letters),
     message: (fate, { email = 'ada@example.com', change, daysAgo = 0 } = {}) =>
@@ -125,7 +130,7 @@ export async function openStage(
         const { completed, failed, ...underway } = await queue.queue.getJobCounts();
         return moving === 0 && Object.values(underway).every((count) => count === 0);
       };
-      const wrongs = await until(atRest, 'a world at rest', 40_000).then(
+      const wrongs = await until(atRest, 'a world at rest', 100_000).then(
         () => [],
         () => ['it did not come to rest'],
       );
@@ -191,7 +196,7 @@ export async function forgeJob(
 export async function forgeAcceptance(stage: Stage, message: MessageRun): Promise<void> {
   const letterId = uuidv7();
   await run(
-    stage.world.db,
+    stage.db,
     sql`insert into notifications (id, message_id, recipient, body, account, attempts, first_unknown_at)
         values (${letterId}, ${message.id}, 'ada@example.com', '{}', 'here', 1, now())`,
   );
