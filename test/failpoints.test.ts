@@ -342,6 +342,12 @@ const monitor: Scenario = {
     async recordFailedJobs(stage) {
       const one = await stage.message('job_failed', { change: sql`enqueued_at = now()` });
       await forgeJob(stage, one, { failedReason: 'stalled' });
+      // The strike may have been for an earlier one, and whoever is written down after all is discarded would be told of for ever.
+      await until(
+        async () => (await outboxRow(stage.db, one.id)).dead_at !== null,
+        'a failed job on record',
+        WORK_MS,
+      );
     },
     giveLeaseBack: ending,
   },
