@@ -3,7 +3,7 @@ import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
-import { apiRoutes } from './api.ts';
+import { apiRoutes } from './api/routes.ts';
 import { adminRoutes } from './board.ts';
 import type { Database } from './database.ts';
 import { addHealthRoutes, httpCloser } from './health.ts';

@@ -17,7 +17,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'workers/notifier.ts',
     'workers/monitor.ts',
   ],
-  surfaces: ['src/api.ts', 'src/board.ts', 'src/checkup.ts', 'src/findings.ts'],
+  surfaces: ['src/api/', 'src/board.ts', 'src/checkup.ts', 'src/findings.ts'],
   orders: ['src/orders.ts'],
   messages: ['src/outbox.ts', 'src/messages.ts'],
   doors: [
