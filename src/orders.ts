@@ -8,6 +8,14 @@ import { v7 as uuidv7 } from 'uuid';
 import { type Database, recordset, run } from './database.ts';
 import type { MessageTypeName } from './messages.ts';
 import { orderTotal } from './money.ts';
+import {
+  consume,
+  findReplay,
+  type IdempotencyKey,
+  mayAct,
+  type Replay,
+  type StoredAnswer,
+} from './replays.ts';
 import type { DeadReason } from './schema.ts';
 
 export interface Customer {
@@ -22,18 +30,34 @@ export interface Customer {
 const iso = (column: string) =>
   sql.raw(`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`);
 
-/** Stores a customer and answers its id. An address may belong to several customers. */
+export type Added =
+  | { readonly outcome: 'added'; readonly customerId: string; readonly answer: StoredAnswer }
+  | Replay;
+
+/**
+ * Stores a customer, and its idempotency key with it. An address may belong to several customers.
+ * @param answerFor the answer to a customer of that id; it is stored with the key.
+ */
 export async function createCustomer(
   db: Database,
   { email, name }: { email: string; name: string },
-): Promise<string> {
-  const id = uuidv7();
-  await run(
+  key: IdempotencyKey | null,
+  answerFor: (customerId: string) => StoredAnswer,
+): Promise<Added> {
+  const customerId = uuidv7();
+  const answer = answerFor(customerId);
+  const [row] = await run<{ added: boolean }>(
     db,
-    sql`insert into customers (id, email, name) values (${id}, ${email}, ${name})`,
+    sql`with key as (
+          ${consume(key, answer, sql`(values (1)) as one (n)`)}
+        ), added as (
+          insert into customers (id, email, name) select ${customerId}, ${email}, ${name} where ${mayAct(key)} returning 1
+        )
+        select exists (select 1 from added) as added`,
     'createCustomer',
   );
-  return id;
+  if (row?.added || !key) return { outcome: 'added', customerId, answer };
+  return (await findReplay(db, key)) ?? { outcome: 'key_vanished' };
 }
 
 export async function findCustomer(db: Database, id: string): Promise<Customer | undefined> {
@@ -58,27 +82,10 @@ export interface OrderRequestItem {
   readonly unitPrice: number;
 }
 
-/** An answer as it was given, to be given again. */
-export interface StoredAnswer {
-  readonly status: number;
-  readonly body: string;
-  readonly location: string | null;
-}
-
-/** An idempotency key with what it is bound to. Both digests are SHA-256. */
-export interface IdempotencyKey {
-  readonly client: string;
-  readonly keyHash: Buffer;
-  readonly fingerprint: Buffer;
-}
-
 export type Placed =
   | { readonly outcome: 'placed'; readonly orderId: string; readonly answer: StoredAnswer }
-  | { readonly outcome: 'replayed'; readonly answer: StoredAnswer }
-  | { readonly outcome: 'key_reused' }
-  | { readonly outcome: 'customer_missing' };
-
-const PLACE_ROUTE = 'POST /orders';
+  | { readonly outcome: 'customer_missing' }
+  | Replay;
 
 /**
  * Places an order: the order, its items, its message and its idempotency key, all in one statement, or nothing. A key
@@ -100,14 +107,11 @@ export async function placeOrder(
     sql`with customer as materialized (
           select id from customers where id = ${order.customerId}
         ), key as (
-          insert into idempotency_keys (client, route, key_hash, fingerprint, status, body, location)
-          select ${key?.client ?? null}, ${PLACE_ROUTE}, ${key?.keyHash ?? null}::bytea, ${key?.fingerprint ?? null}::bytea, ${answer.status}, ${answer.body}, ${answer.location}
-          from customer where ${key !== null}::boolean
-          on conflict do nothing returning 1
+          ${consume(key, answer, sql`customer`)}
         ), placed as (
           insert into orders (id, customer_id, status, currency, total)
           select ${orderId}, id, 'CREATED', ${order.currency}, ${orderTotal(items).toString()}::bigint
-          from customer where ${key === null}::boolean or exists (select 1 from key)
+          from customer where ${mayAct(key)}
           returning id, customer_id, total, created_at
         ), items as (
           insert into order_items (order_id, position, sku, name, quantity, unit_price)
@@ -124,8 +128,8 @@ export async function placeOrder(
     'placeOrder',
   );
   if (row?.placed) return { outcome: 'placed', orderId, answer };
-  if (!row?.customer || !key) return { outcome: 'customer_missing' };
-  return storedAnswer(db, key);
+  const replay = key && (await findReplay(db, key));
+  return replay ?? { outcome: row?.customer ? 'key_vanished' : 'customer_missing' };
 }
 
 /** The payload of a message about the order in that row. */
@@ -133,55 +137,92 @@ const payloadOf = (row: string) =>
   sql.raw(`jsonb_build_object('orderId', ${row}.id, 'customerId', ${row}.customer_id, 'orderTotal', ${row}.total,
     'timestamp', to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))`);
 
-async function storedAnswer(db: Database, { client, keyHash, fingerprint }: IdempotencyKey): Promise<Placed> {
-  const [stored] = await run<StoredAnswer & { same: boolean }>(
-    db,
-    sql`select status, body, location, fingerprint = ${fingerprint}::bytea as same from idempotency_keys
-        where client = ${client} and route = ${PLACE_ROUTE} and key_hash = ${keyHash}::bytea`,
-    'storedAnswer',
-  );
-  // The key stood in the way a moment ago and lives for days: it can only have been purged right now.
-  if (!stored) throw new Error('an idempotency key vanished');
-  const { same, ...answer } = stored;
-  return same ? { outcome: 'replayed', answer } : { outcome: 'key_reused' };
-}
-
 export type OrderStatus = 'CREATED' | 'SHIPPED' | 'CANCELLED';
 
-/** What became of moving an order: it has that status now (also when it had it before), or may not have it. */
-export type Moved = 'moved' | 'was_so' | 'forbidden' | 'order_missing';
+/**
+ * What became of moving an order: it has that status now (also when it had it before), or may not have it. The answer's body is
+ * the order as it is then.
+ */
+export type Moved =
+  | { readonly outcome: 'moved' | 'was_so'; readonly answer: StoredAnswer }
+  | { readonly outcome: 'forbidden' | 'order_missing' }
+  | Replay;
 
-export const shipOrder = (db: Database, id: string): Promise<Moved> =>
-  moveOrder(db, id, 'SHIPPED', 'order.shipped');
-export const cancelOrder = (db: Database, id: string): Promise<Moved> =>
-  moveOrder(db, id, 'CANCELLED', 'order.cancelled');
+export const shipOrder = (db: Database, id: string, key: IdempotencyKey | null = null): Promise<Moved> =>
+  moveOrder(db, { id, status: 'SHIPPED', type: 'order.shipped' }, key);
+export const cancelOrder = (db: Database, id: string, key: IdempotencyKey | null = null): Promise<Moved> =>
+  moveOrder(db, { id, status: 'CANCELLED', type: 'order.cancelled' }, key);
 
-/** CREATED → that status, with the message that tells of it, in one statement. */
-async function moveOrder(
-  db: Database,
-  id: string,
-  status: OrderStatus,
-  type: MessageTypeName,
-): Promise<Moved> {
-  const [row] = await run<{ status: OrderStatus }>(
+interface Move {
+  readonly id: string;
+  readonly status: OrderStatus;
+  /** Of the message that tells of it. */
+  readonly type: MessageTypeName;
+}
+
+/**
+ * CREATED → that status, with the message that tells of it and the idempotency key, in one statement. No part of a statement sees
+ * what another has changed, so the answer is made of the order as it will be.
+ */
+async function moveOrder(db: Database, move: Move, key: IdempotencyKey | null): Promise<Moved> {
+  const { id, status, type } = move;
+  const messageId = uuidv7();
+  const [row] = await run<{ status: OrderStatus; moved: boolean; body: string | null }>(
     db,
-    sql`with k as materialized (select id, status from orders where id = ${id} for update),
-        moved as (
+    sql`with k as materialized (select * from orders where id = ${id} for update),
+        o as (
+          select id, customer_id, ${status}::text as status, currency, total, created_at from k where status = 'CREATED'
+        ), letters as (
+          select * from outbox where order_id = ${id}
+          union all
+          select m.* from o, jsonb_populate_record(null::outbox, jsonb_build_object('id', ${messageId}::text, 'type', ${type}::text,
+            'order_id', o.id, 'created_at', now(), 'seq', ${LAST_SEQ}::bigint)) as m
+        ), shown as (
+          ${shown('o', 'letters')}
+        ), key as (
+          ${consume(key, { status: 200, body: sql`body`, location: null }, sql`shown`)}
+        ), moved as (
           update orders o set status = ${status},
             shipped_at = case when ${status} = 'SHIPPED' then now() end, cancelled_at = case when ${status} = 'CANCELLED' then now() end
-          from k where o.id = k.id and k.status = 'CREATED'
+          from k where o.id = k.id and k.status = 'CREATED' and ${mayAct(key)}
           returning o.id, o.customer_id, o.total
         ), message as (
           insert into outbox (id, type, order_id, payload)
-          select ${uuidv7()}, ${type}, id, ${payloadOf('moved')} from moved
+          select ${messageId}, ${type}, id, ${payloadOf('moved')} from moved
         )
-        select status from k`,
+        select status, exists (select 1 from moved) as moved, (select body from shown) as body from k`,
     'moveOrder',
   );
-  if (!row) return 'order_missing';
-  if (row.status === 'CREATED') return 'moved';
-  return row.status === status ? 'was_so' : 'forbidden';
+  if (row?.moved && row.body) return { outcome: 'moved', answer: found(row.body) };
+  // The key goes before the order's state: it may be this very request that has moved it.
+  const replay = key && (await findReplay(db, key));
+  if (replay) return replay;
+  if (!row) return { outcome: 'order_missing' };
+  if (row.status === 'CREATED') return { outcome: 'key_vanished' };
+  return row.status === status ? answerAgain(db, id, key) : { outcome: 'forbidden' };
 }
+
+/** The order was there already: nothing changes, but a key is consumed all the same. */
+async function answerAgain(db: Database, id: string, key: IdempotencyKey | null): Promise<Moved> {
+  const [row] = await run<{ body: string; may: boolean }>(
+    db,
+    sql`with shown as (
+          ${shown('orders', 'outbox', sql`where o.id = ${id}`)}
+        ), key as (
+          ${consume(key, { status: 200, body: sql`body`, location: null }, sql`shown`)}
+        )
+        select body, ${mayAct(key)} as may from shown`,
+    'answerAgain',
+  );
+  if (!row) return { outcome: 'order_missing' };
+  if (row.may || !key) return { outcome: 'was_so', answer: found(row.body) };
+  return (await findReplay(db, key)) ?? { outcome: 'key_vanished' };
+}
+
+const found = (body: string): StoredAnswer => ({ status: 200, body, location: null });
+
+/** A message that is being stored has no number yet, and comes after those that have one. */
+const LAST_SEQ = '9223372036854775807';
 
 type NotificationStatus =
   | 'staged'
@@ -218,7 +259,10 @@ export interface Order {
   }[];
 }
 
-const orderColumns = sql`o.id, o.customer_id as "customerId", o.status, o.currency, o.total::float8 as total, ${iso('o.created_at')} as "createdAt",
+/** @param messages the table with the order's messages. */
+const orderColumns = (
+  messages: 'outbox' | 'letters',
+) => sql`o.id, o.customer_id as "customerId", o.status, o.currency, to_json(o.total) as total, ${iso('o.created_at')} as "createdAt",
   (select json_agg(json_build_object('sku', i.sku, 'name', i.name, 'quantity', i.quantity, 'unitPrice', i.unit_price) order by i.position)
     from order_items i where i.order_id = o.id) as items,
   (select coalesce(json_agg(json_strip_nulls(json_build_object(
@@ -234,12 +278,16 @@ const orderColumns = sql`o.id, o.customer_id as "customerId", o.status, o.curren
           select 2, 'retried', a.at from operator_actions a where a.message_id = m.id and a.action = 'retry'
         ) as e (place, event, at) where e.at is not null)
     )) order by m.seq), '[]')
-    from outbox m where m.order_id = o.id) as notifications`;
+    from ${sql.raw(messages)} m where m.order_id = o.id) as notifications`;
+
+/** The orders of that table as the text of an answer, in a column `body`. */
+const shown = (orders: 'orders' | 'o', messages: 'outbox' | 'letters', where = sql``) =>
+  sql`select json_strip_nulls(row_to_json(t))::text as body from (select ${orderColumns(messages)} from ${sql.raw(orders)} o ${where}) t`;
 
 export async function findOrder(db: Database, id: string): Promise<Order | undefined> {
   const [order] = await run<Order>(
     db,
-    sql`select ${orderColumns} from orders o where o.id = ${id}`,
+    sql`select ${orderColumns('outbox')} from orders o where o.id = ${id}`,
     'findOrder',
   );
   return order;
@@ -266,7 +314,7 @@ export async function listOrders(
   const where = conditions.length > 0 ? sql`where ${sql.join(conditions, sql` and `)}` : sql``;
   return run<Order>(
     db,
-    sql`select ${orderColumns} from (select * from orders o ${where} order by o.id desc limit ${limit}) o order by o.id desc`,
+    sql`select ${orderColumns('outbox')} from (select * from orders o ${where} order by o.id desc limit ${limit}) o order by o.id desc`,
     'listOrders',
   );
 }

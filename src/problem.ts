@@ -2,6 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isUnavailable } from './database.ts';
+import { inWords } from './fields.ts';
 import { plain } from './lifecycle.ts';
 
 export interface FieldError {
@@ -82,22 +83,15 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
 }
 
 /** Ajv's findings, each at the path of the field that it speaks of. */
-function fieldErrors(error: FastifyError): FieldError[] {
-  return (error.validation ?? [])
-    .slice(0, MOST_FIELD_ERRORS)
-    .map(({ instancePath, params, message, keyword }) => {
-      const missing = params.missingProperty ?? params.additionalProperty;
-      const path =
-        typeof missing === 'string' ? `${instancePath}/${pointerToken(missing)}` : instancePath || '/';
-      return {
-        path,
-        message:
-          keyword === 'pattern'
-            ? 'has a form or characters that are not allowed'
-            : (message ?? 'is not valid'),
-      };
-    });
+function fieldErrors({ validation, validationContext }: FastifyError): FieldError[] {
+  return (validation ?? []).slice(0, MOST_FIELD_ERRORS).map((finding) => {
+    const { instancePath, params } = finding;
+    const missing = params.missingProperty ?? params.additionalProperty;
+    const path =
+      typeof missing === 'string' ? `${instancePath}/${pointerToken(missing)}` : instancePath || '/';
+    return { path, message: inWords(finding, validationContext === 'querystring') };
+  });
 }
 
 /** RFC 6901: a client's field may have any name. */
-const pointerToken = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1');
+export const pointerToken = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1');

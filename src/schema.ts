@@ -207,7 +207,7 @@ export const idempotencyKeys = pgTable(
     client: text('client').notNull(),
     route: text('route').notNull(),
     keyHash: bytea('key_hash').notNull(),
-    /** SHA-256 of the canonical body. */
+    /** SHA-256 of what was asked: the canonical body, or the order that the path names. */
     fingerprint: bytea('fingerprint').notNull(),
     status: smallint('status').notNull(),
     body: text('body').notNull(),

@@ -6,6 +6,7 @@ import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } 
 import { apiRoutes } from './api/routes.ts';
 import { adminRoutes } from './board.ts';
 import type { Database } from './database.ts';
+import { formats } from './fields.ts';
 import { addHealthRoutes, httpCloser } from './health.ts';
 import { openHinter } from './hints.ts';
 import { openLedger } from './ledger.ts';
@@ -36,7 +37,7 @@ export async function createWeb(
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000 },
     forceCloseConnections: 'idle',
     frameworkErrors: answerError, // what the router refuses reaches no error handler
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true } },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true, formats } },
   });
   app.removeContentTypeParser('text/plain'); // JSON only
   addProblemHandlers(app);

@@ -8,7 +8,6 @@ import type { FastifyInstance } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connect, run } from '../src/database.ts';
-import { createCustomer } from '../src/orders.ts';
 import { discardMessage } from '../src/outbox.ts';
 import { jobId } from '../src/queue.ts';
 import type { Relay } from '../workers/relay.ts';
@@ -467,7 +466,7 @@ describe('Retry all', () => {
 
   /** So many dead letters of one customer, by SQL: every twelfth may have been accepted already. */
   async function bury(count: number): Promise<void> {
-    const customerId = await createCustomer(world.db, { email: 'many@example.com', name: 'Many' });
+    const customerId = await world.customer({ email: 'many@example.com', name: 'Many' });
     const ids = Array.from({ length: count }, () => [uuidv7(), uuidv7()]);
     const payload = JSON.stringify({ orderId: NOBODY, customerId, orderTotal: 1, timestamp: '' });
     const client = connect(world.config.databaseUrl, 'test');

@@ -82,8 +82,8 @@ describe('the journey of an order', () => {
   ])('that is %s goes on with a letter of its own, once', async (_, act, subject) => {
     const orderId = await world.order();
     await world.untilLetter(orderId, 'sent');
-    expect(await act(world.db, orderId)).toBe('moved');
-    expect(await act(world.db, orderId)).toBe('was_so');
+    expect((await act(world.db, orderId)).outcome).toBe('moved');
+    expect((await act(world.db, orderId)).outcome).toBe('was_so');
     const order = await until(async () => {
       const read = await world.read(orderId);
       return read.notifications.every(({ status }) => status === 'sent') && read;

@@ -18,7 +18,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'workers/monitor.ts',
   ],
   surfaces: ['src/api/', 'src/board.ts', 'src/checkup.ts', 'src/findings.ts'],
-  orders: ['src/orders.ts'],
+  orders: ['src/orders.ts', 'src/replays.ts'],
   messages: ['src/outbox.ts', 'src/messages.ts'],
   doors: [
     'src/queue.ts',
@@ -38,6 +38,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'src/turnstile.ts',
     'src/failpoints.ts',
     'src/money.ts',
+    'src/fields.ts',
     'src/health.ts',
     'src/problem.ts',
     'src/life.ts',
@@ -48,6 +49,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** The only imports between neighbours of a layer, each for a reason. */
 const NEIGHBOURS: Readonly<Record<string, string>> = {
   'src/checkup.ts → src/findings.ts': 'what it has seen is judged apart, without any store',
+  'src/orders.ts → src/replays.ts': 'what it writes consumes the key in the same statement',
   'src/mailer.ts → src/holds.ts': 'the type of what an answer may ask for: a hold',
   'src/mailer.ts → src/letters/': 'the type of what is sent: a letter',
   'src/lifecycle.ts → src/config.ts': 'a process begins with its settings',
@@ -63,6 +65,7 @@ const NEIGHBOURS: Readonly<Record<string, string>> = {
   'src/ledger.ts → src/deadline.ts': 'a fresh connection has one',
   'src/ledger.ts → src/failpoints.ts': 'and passes them',
   'src/ledger.ts → src/lifecycle.ts': 'the type of who holds it: a process',
+  'src/problem.ts → src/fields.ts': 'what is wrong with a field is said in words',
   'src/problem.ts → src/lifecycle.ts': 'an error is logged without what its driver hung on it',
   'src/problem.ts → src/database.ts': 'an unreachable ledger is 503 and nothing else is',
 };
@@ -88,6 +91,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'src/life.ts',
     'src/orders.ts',
     'src/outbox.ts',
+    'src/replays.ts',
     'src/schema.ts',
   ],
 };

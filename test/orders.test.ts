@@ -8,10 +8,8 @@ import { codeOf, connect, run } from '../src/database.ts';
 import { MAX_AMOUNT } from '../src/money.ts';
 import {
   cancelOrder,
-  createCustomer,
   findCustomer,
   findOrder,
-  type IdempotencyKey,
   listOrders,
   type Moved,
   type Order,
@@ -20,10 +18,10 @@ import {
   type OrderStatus,
   type Placed,
   placeOrder,
-  type StoredAnswer,
   shipOrder,
 } from '../src/orders.ts';
 import { discardMessage, retryMessage } from '../src/outbox.ts';
+import type { IdempotencyKey, StoredAnswer } from '../src/replays.ts';
 import { until } from './support/until.ts';
 import { openWorld, type World } from './support/world.ts';
 
@@ -31,7 +29,7 @@ let world: World;
 let ada: string;
 beforeAll(async () => {
   world = await openWorld();
-  ada = await createCustomer(world.db, { email: 'ada@example.com', name: 'Ada' });
+  ada = await world.customer({ email: 'ada@example.com', name: 'Ada' });
 });
 afterAll(() => world.close());
 
@@ -59,8 +57,8 @@ async function placed(order: OrderRequest = basket(TEA)): Promise<string> {
 }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-const keyOf = (key: string, body = 'one body', client = 'shop'): IdempotencyKey => ({
-  client,
+const keyOf = (key: string, body = 'one body', client = 'shop', route = 'POST /orders'): IdempotencyKey => ({
+  ...{ client, route },
   keyHash: digest(key),
   fingerprint: digest(body),
 });
@@ -115,7 +113,7 @@ async function during<T>(
 
 describe('a customer', () => {
   it('is found as it was stored, with its time in UTC', async () => {
-    const id = await createCustomer(world.db, { email: 'grace@example.com', name: 'Grace 🍵 Hopper' });
+    const id = await world.customer({ email: 'grace@example.com', name: 'Grace 🍵 Hopper' });
     expect(await findCustomer(world.db, id)).toEqual({
       customerId: id,
       email: 'grace@example.com',
@@ -125,7 +123,7 @@ describe('a customer', () => {
   });
 
   it('may share its address with another', async () => {
-    const twin = await createCustomer(world.db, { email: 'ada@example.com', name: 'Ada' });
+    const twin = await world.customer({ email: 'ada@example.com', name: 'Ada' });
     expect(twin).not.toBe(ada);
   });
 
@@ -135,7 +133,7 @@ describe('a customer', () => {
 
   it('cannot have a name that Postgres refuses: the edge has to', async () => {
     const name = 'A\u0000da';
-    expect(await refusal(createCustomer(world.db, { email: 'a@example.com', name }))).toBe('22021');
+    expect(await refusal(world.customer({ email: 'a@example.com', name }))).toBe('22021');
   });
 });
 
@@ -284,7 +282,7 @@ describe('an idempotency key', () => {
 describe('moving an order', () => {
   const moves = { ship: shipOrder, cancel: cancelOrder };
 
-  it.each<[('ship' | 'cancel')[], Moved[], OrderStatus, string[]]>([
+  it.each<[('ship' | 'cancel')[], Moved['outcome'][], OrderStatus, string[]]>([
     [['ship'], ['moved'], 'SHIPPED', ['order.shipped']],
     [['cancel'], ['moved'], 'CANCELLED', ['order.cancelled']],
     [['ship', 'ship', 'ship'], ['moved', 'was_so', 'was_so'], 'SHIPPED', ['order.shipped']],
@@ -293,8 +291,8 @@ describe('moving an order', () => {
     [['cancel', 'ship'], ['moved', 'forbidden'], 'CANCELLED', ['order.cancelled']],
   ])('by %j answers %j and stages one message', async (steps, outcomes, status, types) => {
     const id = await placed();
-    const answers: Moved[] = [];
-    for (const step of steps) answers.push(await moves[step](world.db, id));
+    const answers: Moved['outcome'][] = [];
+    for (const step of steps) answers.push((await moves[step](world.db, id)).outcome);
     expect(answers).toEqual(outcomes);
     expect((await world.read(id)).status).toBe(status);
     expect(await messageTypes(id)).toEqual(['order.created', ...types]);
@@ -313,7 +311,7 @@ describe('moving an order', () => {
   it('happens once when ten ship it at the same time', async () => {
     const id = await placed();
     const answers = await Promise.all(Array.from({ length: 10 }, () => shipOrder(world.db, id)));
-    expect(tally(answers)).toEqual({ moved: 1, was_so: 9 });
+    expect(tally(answers.map(({ outcome }) => outcome))).toEqual({ moved: 1, was_so: 9 });
     expect(await messageTypes(id)).toEqual(['order.created', 'order.shipped']);
   });
 
@@ -322,13 +320,13 @@ describe('moving an order', () => {
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, i) => (i % 2 ? shipOrder : cancelOrder)(world.db, id)),
     );
-    expect(tally(answers)).toEqual({ moved: 1, was_so: 9, forbidden: 10 });
+    expect(tally(answers.map(({ outcome }) => outcome))).toEqual({ moved: 1, was_so: 9, forbidden: 10 });
     expect(await messageTypes(id)).toHaveLength(2);
   });
 
   it('answers that there is no such order', async () => {
-    expect(await shipOrder(world.db, uuidv7())).toBe('order_missing');
-    expect(await cancelOrder(world.db, uuidv7())).toBe('order_missing');
+    expect(await shipOrder(world.db, uuidv7())).toEqual({ outcome: 'order_missing' });
+    expect(await cancelOrder(world.db, uuidv7())).toEqual({ outcome: 'order_missing' });
   });
 });
 
@@ -400,7 +398,7 @@ describe('listing orders', () => {
   let customer: string;
   let ids: string[]; // the newest first
   beforeAll(async () => {
-    customer = await createCustomer(world.db, { email: 'lists@example.com', name: 'Lists' });
+    customer = await world.customer({ email: 'lists@example.com', name: 'Lists' });
     ids = [];
     for (let i = 0; i < 23; i += 1) ids.unshift(await placed({ ...basket(TEA), customerId: customer }));
     for (const id of ids.slice(3, 6)) await shipOrder(world.db, id);

@@ -2,7 +2,6 @@
 import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../src/database.ts';
-import { createCustomer } from '../src/orders.ts';
 import { type Company, company, type RunningProcess } from './support/processes.ts';
 import { type Proxy as StoreProxy, startProxy } from './support/proxy.ts';
 import { until } from './support/until.ts';
@@ -46,7 +45,7 @@ async function post({ port }: RunningProcess, path: string, body: object) {
 }
 
 async function order(web: RunningProcess) {
-  const customerId = await createCustomer(world.db, { email: 'ada@example.com', name: 'Ada' });
+  const customerId = await world.customer({ email: 'ada@example.com', name: 'Ada' });
   const items = [{ sku: 'TEA', name: 'Tea', quantity: 2, unitPrice: 450 }];
   return post(web, '/orders', { customerId, currency: 'EUR', items });
 }

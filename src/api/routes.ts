@@ -4,6 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import type { Secret } from '../config.ts';
 import type { Database } from '../database.ts';
+import { CURSOR } from '../fields.ts';
 import { MAX_AMOUNT, orderTotal } from '../money.ts';
 import {
   cancelOrder,
@@ -13,12 +14,14 @@ import {
   listOrders,
   type Moved,
   placeOrder,
-  type StoredAnswer,
   shipOrder,
 } from '../orders.ts';
-import { sendProblem } from '../problem.ts';
+import { pointerToken, sendProblem } from '../problem.ts';
+import type { IdempotencyKey, StoredAnswer } from '../replays.ts';
 import { fromCursor, toCursor } from './cursor.ts';
-import { idempotencyKey, sendStored } from './idempotency.ts';
+import { tagged } from './etag.ts';
+import { idempotencyKey, sendReplay, sendStored } from './idempotency.ts';
+import { invalidBody, readJson } from './json.ts';
 import { authenticate } from './keys.ts';
 import {
   Customer,
@@ -27,6 +30,8 @@ import {
   IdParams,
   NewCustomer,
   NewOrder,
+  NoQuery,
+  NotModified,
   Order,
   OrderPage,
   OrdersQuery,
@@ -46,6 +51,10 @@ export interface ApiParts {
 /** Customers and orders, behind bearer keys. */
 export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (app, { db, apiKeys, onStaged }) => {
   authenticate(app, apiKeys);
+  readJson(app);
+  app.addHook('onRoute', ({ schema }) => {
+    if (schema) schema.querystring ??= NoQuery; // what a route does not know it must not pass over
+  });
   const security = [{ bearer: [] }];
 
   app.post(
@@ -55,11 +64,19 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (app, { db, 
         tags: ['customers'],
         summary: 'Add a customer',
         security,
+        headers: IdempotencyHeaders,
         body: NewCustomer,
-        response: { 201: Type.Object({ customerId: Id }), ...problems(400, 401, 413, 415, 503) },
+        response: {
+          201: Type.Object({ customerId: Id }),
+          ...problems(400, 401, 409, 413, 415, 422, 503),
+        },
       },
     },
-    async (request, reply) => reply.status(201).send({ customerId: await createCustomer(db, request.body) }),
+    async (request, reply) => {
+      const key = idempotencyKey(request, request.body);
+      const added = await createCustomer(db, request.body, key, addedAnswer);
+      return added.outcome === 'added' ? sendStored(reply, added.answer) : sendReplay(reply, added);
+    },
   );
 
   app.get(
@@ -85,7 +102,7 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (app, { db, 
         security,
         headers: IdempotencyHeaders,
         body: NewOrder,
-        response: { 201: Placed, ...problems(400, 401, 404, 413, 415, 422, 503) },
+        response: { 201: Placed, ...problems(400, 401, 404, 409, 413, 415, 422, 503) },
       },
     },
     async (request, reply) => {
@@ -93,17 +110,16 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (app, { db, 
         const errors = [{ path: '/items', message: `their total must not be above ${MAX_AMOUNT}` }];
         return sendProblem(reply, 400, 'The body is not valid.', errors);
       }
-      const placed = await placeOrder(db, request.body, idempotencyKey(request), placedAnswer);
+      const key = idempotencyKey(request, request.body);
+      const placed = await placeOrder(db, request.body, key, placedAnswer);
       switch (placed.outcome) {
         case 'placed':
           onStaged();
           return sendStored(reply, placed.answer);
-        case 'replayed':
-          return sendStored(reply.header('idempotency-replayed', 'true'), placed.answer);
-        case 'key_reused':
-          return sendProblem(reply, 422, 'This Idempotency-Key belongs to a request with another body.');
         case 'customer_missing':
           return missing(reply, 'customer');
+        default:
+          return sendReplay(reply, placed);
       }
     },
   );
@@ -116,8 +132,9 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (app, { db, 
         summary: 'One order with the story of its letters',
         security,
         params: IdParams,
-        response: { 200: Order, ...problems(400, 401, 404, 503) },
+        response: { 200: Order, 304: NotModified, ...problems(400, 401, 404, 503) },
       },
+      onSend: tagged,
     },
     async (request, reply) => (await findOrder(db, request.params.id)) ?? missing(reply, 'order'),
   );
@@ -133,23 +150,26 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (app, { db, 
         response: { 200: OrderPage, ...problems(400, 401, 503) },
       },
     },
-    async ({ query }) => {
+    async ({ query }, reply) => {
       const limit = Number(query.limit ?? DEFAULT_PAGE);
-      const orders = await listOrders(db, {
-        customerId: query.customerId ?? null,
-        status: query.status ?? null,
-        limit,
-        before: query.cursor ? fromCursor(query.cursor) : null,
-      });
-      const last = orders.length === limit ? orders.at(-1) : undefined;
-      return { orders, nextCursor: last ? toCursor(last.id) : null };
+      const filter = { customerId: query.customerId ?? null, status: query.status ?? null };
+      const before = query.cursor === undefined ? null : fromCursor(query.cursor, filter);
+      if (before === undefined) {
+        const errors = [{ path: '/cursor', message: `must be ${CURSOR.words}` }];
+        return sendProblem(reply, 400, 'The query is not valid.', errors);
+      }
+      // One more than is shown tells whether there is a next page.
+      const found = await listOrders(db, { ...filter, limit: limit + 1, before });
+      const orders = found.slice(0, limit);
+      const last = found.length > limit ? orders.at(-1) : undefined;
+      return { orders, nextCursor: last ? toCursor(last.id, filter) : null };
     },
   );
 
   const move = (
     path: 'ship' | 'cancel',
     summary: string,
-    act: (db: Database, id: string) => Promise<Moved>,
+    act: (db: Database, id: string, key: IdempotencyKey | null) => Promise<Moved>,
   ) =>
     app.post(
       `/orders/:id/${path}`,
@@ -158,21 +178,31 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (app, { db, 
           tags: ['orders'],
           summary,
           security,
+          headers: IdempotencyHeaders,
           params: IdParams,
-          response: { 200: Order, ...problems(400, 401, 404, 409, 503) },
+          response: { 200: Order, ...problems(400, 401, 404, 409, 413, 415, 422, 503) },
         },
       },
       async (request, reply) => {
-        const { id } = request.params;
-        const moved = await act(db, id);
-        if (moved === 'moved') onStaged();
-        if (moved === 'forbidden')
-          return sendProblem(
-            reply,
-            409,
-            `This order can no longer be ${path === 'ship' ? 'shipped' : 'cancelled'}.`,
-          );
-        return (await findOrder(db, id)) ?? missing(reply, 'order');
+        refuseBody(request.body);
+        const moved = await act(db, request.params.id, idempotencyKey(request, request.params));
+        switch (moved.outcome) {
+          case 'moved':
+            onStaged();
+            return sendStored(reply, moved.answer);
+          case 'was_so':
+            return sendStored(reply, moved.answer);
+          case 'order_missing':
+            return missing(reply, 'order');
+          case 'forbidden':
+            return sendProblem(
+              reply,
+              409,
+              `This order can no longer be ${path === 'ship' ? 'shipped' : 'cancelled'}.`,
+            );
+          default:
+            return sendReplay(reply, moved);
+        }
       },
     );
   move('ship', 'Mark an order as shipped; repeating is harmless', shipOrder);
@@ -180,6 +210,22 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (app, { db, 
 };
 
 const missing = (reply: FastifyReply, what: string) => sendProblem(reply, 404, `There is no such ${what}.`);
+
+/** Clients that send JSON always may send an empty object. */
+function refuseBody(body: unknown): void {
+  if (body === undefined) return;
+  const faults =
+    typeof body !== 'object' || body === null || Array.isArray(body)
+      ? [{ path: '', message: 'must be an empty object, or nothing at all' }]
+      : Object.keys(body).map((name) => ({ path: `/${pointerToken(name)}`, message: 'is not known here' }));
+  if (faults.length > 0) throw invalidBody(faults);
+}
+
+const addedAnswer = (customerId: string): StoredAnswer => ({
+  status: 201,
+  body: JSON.stringify({ customerId }),
+  location: null,
+});
 
 function placedAnswer(orderId: string): StoredAnswer {
   const message = 'Order created successfully. You will receive a confirmation shortly.';

@@ -1,29 +1,23 @@
 /** What the API takes and answers, as schemas: they check, and the document is made of them. */
 import { Type } from 'typebox';
+import { ADDRESS, CURSOR, KEY, LONGEST_NAME, NAME, PAGE_LIMIT } from '../fields.ts';
 import { currencies, MAX_AMOUNT } from '../money.ts';
 
 const MAX = Number(MAX_AMOUNT);
-
-/** One address: an ASCII dot-atom at a dotted domain, within the lengths of the mail standards. */
-const ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+";
-const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?';
-const ADDRESS = `^(?=.{1,254}$)(?=.{1,64}@)${ATOM}(?:\\.${ATOM})*@(?:${LABEL}\\.)+[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]$`;
-/** At least one visible character, no control characters, no lone surrogates (Postgres refuses those). */
-const TEXT = '^(?=.*[^\\s\\p{C}])[^\\p{Cc}\\p{Cs}]+$';
 
 const strict = { additionalProperties: false };
 /** The format alone takes `urn:uuid:…` too, which Postgres does not. */
 export const Id = Type.String({ format: 'uuid', maxLength: 36 });
 const Instant = Type.String({ format: 'date-time' });
 const Text = (description: string) =>
-  Type.String({ minLength: 1, maxLength: 200, pattern: TEXT, description });
+  Type.String({ minLength: 1, maxLength: LONGEST_NAME, pattern: NAME.pattern, format: 'nfc', description });
 const Amount = (description: string) => Type.Integer({ minimum: 0, maximum: MAX, description });
 const Currency = Type.Enum([...currencies], { description: 'A circulating currency of ISO 4217' });
 const OrderStatus = Type.Enum(['CREATED', 'SHIPPED', 'CANCELLED']);
 
 export const NewCustomer = Type.Object(
   {
-    email: Type.String({ pattern: ADDRESS, maxLength: 254 }),
+    email: Type.String({ pattern: ADDRESS.pattern, maxLength: 254 }),
     name: Text('How letters address the customer'),
   },
   strict,
@@ -38,6 +32,13 @@ const Item = Type.Object(
   },
   strict,
 );
+/** As it was stored: what checks a request need not hold for it. */
+const StoredItem = Type.Object({
+  sku: Type.String(),
+  name: Type.String(),
+  quantity: Type.Integer(),
+  unitPrice: Amount('Minor units of the currency'),
+});
 export const NewOrder = Type.Object(
   { customerId: Id, currency: Currency, items: Type.Array(Item, { minItems: 1, maxItems: 100 }) },
   strict,
@@ -67,7 +68,7 @@ export const Order = Type.Object({
   currency: Type.String(),
   total: Amount('Minor units, computed by the server'),
   createdAt: Instant,
-  items: Type.Array(Item),
+  items: Type.Array(StoredItem),
   notifications: Type.Array(
     Type.Object({
       id: Id,
@@ -97,21 +98,25 @@ export const problems = <const Status extends number>(...statuses: Status[]) =>
 export const IdempotencyHeaders = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
-      pattern: '^[\\x21-\\x7e]{1,255}$',
-      description: 'Repeating a request under its key never makes a second order',
+      pattern: KEY.pattern,
+      description: 'A request that is repeated under its key is done once, and answered as the first time',
     }),
   ),
 });
+/** For routes that take no query. */
+export const NoQuery = Type.Object({}, strict);
+/** RFC 9110: the client has the answer already. */
+export const NotModified = { type: 'null', description: 'It is as the tag in If-None-Match says' };
 export const IdParams = Type.Object({ id: Id });
 export const OrdersQuery = Type.Object(
   {
     customerId: Type.Optional(Id),
     status: Type.Optional(OrderStatus),
     limit: Type.Optional(
-      Type.String({ pattern: '^(?:[1-9]\\d?|100)$', description: '1 to 100; 20 unless told' }),
+      Type.String({ pattern: PAGE_LIMIT.pattern, description: '1 to 100; 20 unless told' }),
     ),
     cursor: Type.Optional(
-      Type.String({ pattern: '^[A-Za-z0-9_-]{22}$', description: '`nextCursor` of the page before' }),
+      Type.String({ pattern: CURSOR.pattern, description: '`nextCursor` of the page before' }),
     ),
   },
   strict,

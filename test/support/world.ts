@@ -30,6 +30,8 @@ export interface World {
   readonly mailbox: Mailbox;
   /** Stands for the process that a part runs in. */
   readonly process: Process;
+  /** Stores a customer; returns its id. */
+  customer(customer: { email: string; name: string }): Promise<string>;
   /** Stores a customer with that address and an order of theirs; returns the order's id. */
   order(email?: string): Promise<string>;
   read(orderId: string): Promise<Order>;
@@ -49,6 +51,9 @@ export interface World {
 
 /** For parts that a test makes itself. */
 export const RIGHT_CLOCK = { isWrong: () => false };
+
+/** Nobody asks for it again. */
+const NO_ANSWER = { status: 201, body: '', location: null };
 
 /** Opens a world; `settings` override the environment's variables. */
 export async function openWorld(settings: Readonly<Record<string, string>> = {}): Promise<World> {
@@ -83,14 +88,16 @@ export async function openWorld(settings: Readonly<Record<string, string>> = {})
   const ending = new AbortController();
   const db = ledger.db;
 
+  async function customer(who: { email: string; name: string }): Promise<string> {
+    const added = await createCustomer(db, who, null, () => NO_ANSWER);
+    if (added.outcome !== 'added') throw new Error(`the customer was not added: ${added.outcome}`);
+    return added.customerId;
+  }
+
   async function order(email = 'ada@example.com'): Promise<string> {
-    const customerId = await createCustomer(db, { email, name: 'Ada' });
+    const customerId = await customer({ email, name: 'Ada' });
     const items = [{ sku: 'TEA', name: 'Tea', quantity: 2, unitPrice: 450 }];
-    const placed = await placeOrder(db, { customerId, currency: 'EUR', items }, null, () => ({
-      status: 201,
-      body: '',
-      location: null,
-    }));
+    const placed = await placeOrder(db, { customerId, currency: 'EUR', items }, null, () => NO_ANSWER);
     if (placed.outcome !== 'placed') throw new Error(`the order was not placed: ${placed.outcome}`);
     return placed.orderId;
   }
@@ -144,6 +151,7 @@ export async function openWorld(settings: Readonly<Record<string, string>> = {})
         throw new Error(why);
       },
     },
+    customer,
     order,
     read,
     untilLetter: (orderId, status) =>
