@@ -64,16 +64,20 @@ const ending: Work = async (_stage, part) => part.end();
 const items = [{ sku: 'TEA', name: 'Tea', quantity: 2, unitPrice: 450 }];
 
 const asking: Work = async (stage, { ask }) => {
-  const { customerId = '' } = await ask('POST', '/customers', { email: 'ada@example.com', name: 'Ada' });
-  await ask('GET', `/customers/${customerId}`);
   const key = randomUUID();
+  const ada = { email: 'ada@example.com', name: 'Ada' };
+  const { customerId = '' } = await ask('POST', '/customers', ada, key);
+  expect((await ask('POST', '/customers', ada, key)).customerId).toBe(customerId);
+  await ask('GET', `/customers/${customerId}`);
   const body = { customerId, currency: 'EUR', items };
   const { orderId = '' } = await ask('POST', '/orders', body, key);
   stage.expectOrder(orderId, 2);
   expect((await ask('POST', '/orders', body, key)).orderId).toBe(orderId);
   await ask('GET', `/orders?customerId=${customerId}`);
   await ask('GET', `/orders/${orderId}`);
-  await ask('POST', `/orders/${orderId}/ship`);
+  const shipped = await ask('POST', `/orders/${orderId}/ship`, undefined, key);
+  expect(await ask('POST', `/orders/${orderId}/ship`, undefined, key)).toEqual(shipped);
+  await ask('POST', `/orders/${orderId}/ship`, undefined, randomUUID());
 };
 
 const retryingOne: Work = async (stage, { ask }) => {
@@ -126,7 +130,8 @@ const web: Scenario = {
     createCustomer: asking,
     findCustomer: asking,
     placeOrder: asking,
-    storedAnswer: asking,
+    findReplay: asking,
+    answerAgain: asking,
     'hints.send': asking,
     listOrders: asking,
     findOrder: asking,
