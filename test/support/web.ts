@@ -90,3 +90,12 @@ export function registeredRoutes(app: FastifyInstance): string[] {
   }
   return routes;
 }
+
+/** The paths of the fields that a refusal blames, each once; or why it is no refusal of that status. */
+export function blamed(answer: Answer, status = 400): string[] | string {
+  const { json, text, headers } = answer;
+  if (answer.status !== status || !headers['content-type']?.startsWith('application/problem+json'))
+    return `answered ${answer.status}: ${text.slice(0, 300)}`;
+  const errors: readonly { path: string; message: string }[] = json.errors ?? [];
+  return [...new Set(errors.map(({ path }) => path))];
+}
