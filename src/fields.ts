@@ -70,6 +70,18 @@ export function inWords({ keyword, message, params }: Finding, inQuery: boolean)
       return 'is not known here';
     case 'type':
       return inQuery ? 'must be given only once' : `must be ${article(String(params.type))}`;
+    case 'minimum':
+      return `must be at least ${params.limit}`;
+    case 'maximum':
+      return `must be at most ${params.limit}`;
+    case 'minLength':
+      return 'must not be empty'; // none is to be longer than that at least
+    case 'maxLength':
+      return `must not have more than ${params.limit} characters`;
+    case 'minItems':
+      return `must have at least ${params.limit}`;
+    case 'maxItems':
+      return `must not have more than ${params.limit}`;
     case 'enum':
       return valuesInWords(params.allowedValues);
     case 'pattern': {
