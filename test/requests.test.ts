@@ -531,6 +531,7 @@ describe('a query', () => {
     ])
       expect(blamed(await ask(method, `${to}?${query}`, body))).toEqual([blame]);
     expect((await ask(method, `${to}?`, body)).status).not.toBe(400);
+    if (method === 'GET') expect((await ask('HEAD', `${to}?x=1`)).status).toBe(400);
   });
 
   it('of GET /orders is known by its names, each once, and refused in words', async () => {
