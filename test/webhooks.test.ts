@@ -320,8 +320,10 @@ describe('an acceptance that is reported', () => {
   it.each(['failed', 'suppressed', 'scheduled', 'received'])('is not what email.%s is', async (kind) => {
     const letter = await calledLetter();
     await settle(letter, 'outcome_unknown');
-    await tell(report(`email.${kind}`, about(letter)));
+    const id = randomUUID();
+    await tell(report(`email.${kind}`, about(letter)), { id });
     expect((await outboxRow(world.db, letter.messageId)).dead_reason).toBe('outcome_unknown');
+    expect(await eventsOf(id)).toMatchObject([{ stray: false }]);
   });
 
   it('comes before our own mark without harm', async () => {
@@ -344,6 +346,12 @@ describe('an acceptance that is reported', () => {
       report('email.delivered', { ...about(first), created_at: new Date(Date.now() - 60_000).toISOString() }),
     );
     expect((await doubleAcceptances(world.db)).messageIds).toContain(first.messageId);
+    // It is the first letter that was accepted, by the time at which the provider took it, and not by that of the report.
+    const rows = await run(
+      world.db,
+      sql`select accepted_at is not null as accepted from notifications where id = ${first.letterId} and provider_id = ${first.providerId}`,
+    );
+    expect(rows).toEqual([{ accepted: true }]);
   });
 
   it('under an id that is none of ours is recorded and told of', async () => {
