@@ -32,6 +32,8 @@ export interface Config {
   readonly resendBaseUrl: string;
   /** Where idempotency keys count: changed when the provider's team changes, not when a key is rotated. */
   readonly resendAccount: string;
+  /** Of the provider's webhook: several while they are rotated. */
+  readonly resendWebhookSecrets: readonly string[];
   readonly emailFrom: string;
   readonly emailTimeoutMs: number;
   /** Provider requests per second for the whole installation. */
@@ -129,6 +131,7 @@ const LONGEST_MS = 2_147_483_647;
 const LONGEST_RETENTION_DAYS = 36_500;
 const PRODUCTION_SECRET_LENGTH = 24;
 const PRODUCTION_PASSWORD_LENGTH = 16;
+const LEAST_WEBHOOK_KEY_BYTES = 16;
 
 function apiKey(production: boolean): Parse<Secret> {
   const least = production ? PRODUCTION_SECRET_LENGTH : 1;
@@ -155,6 +158,15 @@ function matching(pattern: RegExp, expected: string): Parse<string> {
     throw new Error(`must be ${expected}`);
   };
 }
+
+/** As the provider shows it: `whsec_` and the base64 of the key. */
+const webhookSecret: Parse<string> = (text) => {
+  const [, key] = /^whsec_((?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/.exec(text) ?? [];
+  if (key && Buffer.from(key, 'base64').length >= LEAST_WEBHOOK_KEY_BYTES) return text;
+  throw new Error(
+    `must be whsec_ and the base64 of at least ${LEAST_WEBHOOK_KEY_BYTES} bytes, several separated by commas`,
+  );
+};
 
 function failpoint(production: boolean): Parse<Failpoint> {
   return (text) => {
@@ -183,6 +195,7 @@ export const DEFAULTS = {
   RESEND_API_KEY: '',
   RESEND_BASE_URL: 'https://api.resend.com',
   RESEND_ACCOUNT: '',
+  RESEND_WEBHOOK_SECRET: '',
   EMAIL_FROM: '',
   EMAIL_TIMEOUT_MS: '10000',
   EMAIL_RATE_PER_SECOND: '5',
@@ -253,6 +266,7 @@ export function readConfig(required: readonly Variable[], environment: Environme
     resendApiKey: read('RESEND_API_KEY', matching(/^[\x21-\x7e]+$/, 'visible ASCII characters'), ''),
     resendBaseUrl: read('RESEND_BASE_URL', safeUrl, ''),
     resendAccount: read('RESEND_ACCOUNT', matching(/^\S+$/, 'without spaces'), domainOf(emailFrom)),
+    resendWebhookSecrets: read('RESEND_WEBHOOK_SECRET', list(webhookSecret), []),
     emailFrom,
     emailTimeoutMs: milliseconds('EMAIL_TIMEOUT_MS', 100),
     emailRatePerSecond: number('EMAIL_RATE_PER_SECOND', 1, 1_000_000),

@@ -1,5 +1,5 @@
 /**
- * `npm run dead-letters -- list|show|retry|confirm|discard`: the dead letters in a terminal, by the same moves as the dashboard.
+ * `npm run dead-letters -- list|show|retry|confirm|discard|unsuppress`: the dead letters in a terminal, by the same moves as the dashboard.
  * Needs DATABASE_URL only. What it prints may hold addresses and the provider's words: it is for operators.
  */
 import { userInfo } from 'node:os';
@@ -7,6 +7,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { pino } from 'pino';
 import { readConfig } from './config.ts';
 import { type Database, isUnavailable, openDatabase } from './database.ts';
+import { type Lifted, unsuppress } from './deliveries.ts';
 import { openHinter } from './hints.ts';
 import { command, plain } from './lifecycle.ts';
 import {
@@ -27,13 +28,14 @@ import { DEAD_REASONS } from './schema.ts';
 const PAGE = 500;
 const CLI = 'npm run dead-letters --';
 
-const REFUSALS: Readonly<Record<Exclude<ActResult, 'done'>, string>> = {
+const REFUSALS: Readonly<Record<Exclude<ActResult | Lifted, 'done'>, string>> = {
   unknown_message: 'there is no such message',
   finished: 'it is finished, sent or discarded',
   overtaken: 'it was put back before',
   not_dead: 'it is on its way, and not dead',
   outcome_unknown: 'it may have been accepted already; show it, and see how to settle that',
   outcome_known: 'nothing is in doubt; retry it, or discard it',
+  not_suppressed: 'its address is not suppressed',
 };
 
 /** What a person can do to one message. */
@@ -42,7 +44,7 @@ interface Act {
   readonly done: string;
   /** Whether it puts messages back: one that is on its way leaves nothing to do then. */
   readonly putsBack: boolean;
-  make(db: Database, id: string): Promise<ActResult>;
+  make(db: Database, id: string): Promise<ActResult | Lifted>;
 }
 
 export interface DeadLetterDesk {
@@ -139,6 +141,19 @@ export function createProgram(openDesk: () => DeadLetterDesk, say: (line: string
         make: (db, id) => confirm(db, { id, operator: options.as, note: options.note }),
       });
     });
+
+  program
+    .command('unsuppress <ids...>')
+    .description('lets letters go again to the addresses of these messages')
+    .requiredOption('--note <why>', 'how you know that they may, for those who come after you', words)
+    .option('--as <operator>', 'who is acting', words, operator)
+    .action((ids: string[], options: { note: string; as: string }) =>
+      actOnEach(ids, {
+        done: 'its address gets letters again; what is dead must be retried',
+        putsBack: false,
+        make: (db, id) => unsuppress(db, { id, operator: options.as, note: options.note }),
+      }),
+    );
 
   async function* allDead(only: string | null): AsyncGenerator<DeadLetter> {
     const { db } = openDesk();
@@ -241,7 +256,15 @@ const advice = ({ id, reason }: DeadLetter): string[] => [
         `  ${CLI} confirm --sent ${id} --note '<how you know>'`,
         `  ${CLI} confirm --not-sent ${id} --note '<how you know>'`,
       ]
-    : ['Put it back, or give it up:', `  ${CLI} retry ${id}`, `  ${CLI} discard ${id} --note '<why>'`]),
+    : reason === 'suppressed'
+      ? [
+          'Nothing is sent to its address: it bounced, or somebody complained. If it may get letters again:',
+          `  ${CLI} unsuppress ${id} --note '<how you know>'`,
+          `  ${CLI} retry ${id}`,
+          'Else give it up:',
+          `  ${CLI} discard ${id} --note '<why>'`,
+        ]
+      : ['Put it back, or give it up:', `  ${CLI} retry ${id}`, `  ${CLI} discard ${id} --note '<why>'`]),
   'What each reason asks for stands in docs/operations.md, under Dead letters.',
 ];
 

@@ -259,6 +259,11 @@ export interface Order {
   }[];
 }
 
+/** The furthest that a sent letter is known to have come. */
+const reported = (message: string) =>
+  sql.raw(`select case when max(n.complained_at) is not null then 'complained' when max(n.bounced_at) is not null then 'bounced'
+    when max(n.delivered_at) is not null then 'delivered' else 'sent' end from notifications n where n.message_id = ${message}.id`);
+
 /** @param messages the table with the order's messages. */
 const orderColumns = (
   messages: 'outbox' | 'letters',
@@ -267,13 +272,17 @@ const orderColumns = (
     from order_items i where i.order_id = o.id) as items,
   (select coalesce(json_agg(json_strip_nulls(json_build_object(
       'id', m.id, 'type', m.type, 'reason', m.dead_reason,
-      'status', case when m.sent_at is not null then 'sent' when m.discarded_at is not null then 'discarded'
+      'status', case when m.sent_at is not null then (${reported('m')}) when m.discarded_at is not null then 'discarded'
         when m.dead_at is not null then 'dead' when m.enqueued_at is not null then 'enqueued' else 'staged' end,
       'timeline', (
         select json_agg(json_build_object('at', ${iso('e.at')}, 'event', e.event) order by e.at, e.place) from (
           values (1, 'staged', m.created_at), (3, 'enqueued', m.enqueued_at), (5, 'sent', m.sent_at), (6, 'dead', m.dead_at), (7, 'discarded', m.discarded_at)
           union all
           select 4, 'answered: ' || n.answer, n.answered_at from notifications n where n.message_id = m.id and n.answer <> 'accepted'
+          union all
+          select r.place, r.event, r.at from notifications n,
+            lateral (values (8, 'delivered', n.delivered_at), (9, 'bounced', n.bounced_at), (10, 'complained', n.complained_at)) as r (place, event, at)
+            where n.message_id = m.id
           union all
           select 2, 'retried', a.at from operator_actions a where a.message_id = m.id and a.action = 'retry'
         ) as e (place, event, at) where e.at is not null)

@@ -304,6 +304,8 @@ export interface StartedMessage {
     readonly items: readonly { sku: string; name: string; quantity: number; unitPrice: number }[];
   } | null;
   readonly customer: { readonly email: string; readonly name: string } | null;
+  /** Whether nothing is sent to its address any more. */
+  readonly suppressed: boolean;
   readonly letter: {
     readonly id: string;
     readonly body: string | null;
@@ -351,6 +353,7 @@ export async function startMessages(
           case when c.id is null then null else json_build_object('email', c.email, 'name', c.name) end as customer,
           case when n.id is null then null else json_build_object('id', n.id, 'body', n.body, 'account', n.account, 'answer', n.answer,
             'unknownForSeconds', extract(epoch from now() - n.first_unknown_at)) end as letter,
+          exists (select from suppressions s where s.address = lower(coalesce(n.recipient, c.email))) as suppressed,
           (select h.reason from holds h where h.name = 'sending') as held
         from k
         left join orders o on o.id = k.order_id
@@ -882,10 +885,17 @@ export async function doubleAcceptances(
 ): Promise<{ readonly count: number; readonly messageIds: readonly string[]; readonly oldest: string }> {
   const [row] = await run<{ count: number; messageIds: string[]; oldest: string }>(
     db,
-    sql`select count(*)::int as count, coalesce(to_json((array_agg(message_id order by accepted_at desc))[1:3]), '[]') as "messageIds",
-          coalesce(to_char(min(accepted_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), '') as oldest
-        from notifications n where replaced_at is not null and accepted_at is not null
-          and exists (select from notifications m where m.message_id = n.message_id and m.id <> n.id and m.accepted_at is not null)`,
+    sql`with second as (
+          select message_id, accepted_at as at from notifications n where replaced_at is not null and accepted_at is not null
+            and exists (select from notifications m where m.message_id = n.message_id and m.id <> n.id and m.accepted_at is not null)
+          union all
+          select message_id, at from provider_events where stray
+        ), twice as (
+          select message_id, min(at) as at from second group by message_id
+        )
+        select count(*)::int as count, coalesce(to_json((array_agg(message_id order by at desc))[1:3]), '[]') as "messageIds",
+          coalesce(to_char(min(at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), '') as oldest
+        from twice`,
     'doubleAcceptances',
   );
   if (!row) throw new Error('the ledger did not count');

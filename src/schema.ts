@@ -6,6 +6,7 @@
 import { sql } from 'drizzle-orm';
 import {
   bigint,
+  boolean,
   char,
   check,
   customType,
@@ -39,6 +40,7 @@ export const DEAD_REASONS = [
   'customer_missing', // the customer it is for is gone
   'letter_missing', // the frozen letter's text has been purged
   'unrenderable', // no letter could be made from its facts
+  'suppressed', // its address has bounced for good, or somebody there has complained
   'job_failed', // its job failed by BullMQ's own hand
 ] as const;
 export type DeadReason = (typeof DEAD_REASONS)[number];
@@ -187,6 +189,10 @@ export const notifications = pgTable(
     acceptedAt: instant('accepted_at'),
     providerId: text('provider_id'),
     replacedAt: instant('replaced_at'),
+    /** What the provider has reported since, by its own clock. */
+    deliveredAt: instant('delivered_at'),
+    bouncedAt: instant('bounced_at'),
+    complainedAt: instant('complained_at'),
   },
   (t) => [
     uniqueIndex('notifications_in_force').on(t.messageId).where(sql`replaced_at is null`),
@@ -195,9 +201,48 @@ export const notifications = pgTable(
     index('notifications_accepted_though_replaced')
       .on(t.messageId)
       .where(sql`replaced_at is not null and accepted_at is not null`),
+    index('notifications_of_provider').on(t.providerId).where(sql`provider_id is not null`),
     check('notifications_accepted_has_id', sql`(accepted_at is null) = (provider_id is null)`),
     check('notifications_answered_has_code', sql`(answered_at is null) = (answer is null)`),
+    check(
+      'notifications_reported_was_accepted',
+      sql`accepted_at is not null or coalesce(delivered_at, bounced_at, complained_at) is null`,
+    ),
   ],
+);
+
+/** What the provider has reported, each report once. Whom it was about, its message tells: no address stands here. */
+export const providerEvents = pgTable(
+  'provider_events',
+  {
+    /** The report's own id, which stays the same when it is repeated. */
+    id: text('id').primaryKey(),
+    type: text('type').notNull(),
+    messageId: uuid('message_id'),
+    providerId: text('provider_id'),
+    /** By the provider's clock. */
+    at: instant('at').notNull(),
+    receivedAt: instant('received_at').notNull().defaultNow(),
+    /** It tells of a letter that the provider knows by another id than ours: a second one. */
+    stray: boolean('stray').notNull(),
+  },
+  (t) => [
+    index('provider_events_expired').on(t.receivedAt),
+    index('provider_events_stray').on(t.messageId).where(sql`stray`),
+  ],
+);
+
+/** Addresses, in lower case, to which nothing is sent any more, until a person lifts that. */
+export const suppressions = pgTable(
+  'suppressions',
+  {
+    address: text('address').primaryKey(),
+    reason: text('reason', { enum: ['bounced', 'complained'] }).notNull(),
+    /** Whose letter it was. */
+    messageId: uuid('message_id').notNull(),
+    createdAt: createdAt(),
+  },
+  () => [check('suppressions_reason_known', sql`reason in ('bounced', 'complained')`)],
 );
 
 export const idempotencyKeys = pgTable(
@@ -221,7 +266,7 @@ export const idempotencyKeys = pgTable(
 );
 
 /** What a person can do with a dead letter. The confirmations are a person's word of what became of it at the provider. */
-const OPERATOR_ACTIONS = ['retry', 'discard', 'confirm_sent', 'confirm_not_sent'] as const;
+const OPERATOR_ACTIONS = ['retry', 'discard', 'confirm_sent', 'confirm_not_sent', 'unsuppress'] as const;
 export type OperatorAction = (typeof OPERATOR_ACTIONS)[number];
 
 /** Who did what to which message: written in the statement of the act itself. */

@@ -13,6 +13,7 @@ import { openLedger } from './ledger.ts';
 import { main, type Process } from './lifecycle.ts';
 import { addProblemHandlers, answerError } from './problem.ts';
 import { openQueue, type QueueDoor } from './queue.ts';
+import { webhookRoutes } from './webhooks.ts';
 
 const BODY_LIMIT = 64 * 1024;
 
@@ -48,6 +49,7 @@ export async function createWeb(
   await app.register(swagger, { openapi: describe(config.publicUrl) });
   await app.register(swaggerUi, { routePrefix: '/docs', theme: { title: 'Order Notifications: API' } });
   await app.register(apiRoutes, { db, apiKeys: config.apiKeys, onStaged });
+  await app.register(webhookRoutes, { db, secrets: config.resendWebhookSecrets });
   await app.register(adminRoutes, { prefix: '/admin', db, queue, admin: config.admin, onStaged });
   return app;
 }
@@ -71,7 +73,7 @@ const describe = (publicUrl: string) => ({
     description: 'Place orders. Each is stored together with its confirmation, which arrives once.',
   },
   servers: [{ url: publicUrl }],
-  tags: [{ name: 'customers' }, { name: 'orders' }],
+  tags: [{ name: 'customers' }, { name: 'orders' }, { name: 'webhooks' }],
   components: { securitySchemes: { bearer: { type: 'http' as const, scheme: 'bearer' } } },
 });
 
@@ -83,6 +85,8 @@ await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) 
   const queue = openQueue(config, log);
   process.onClose('queue', queue.close);
   if (config.apiKeys.length === 0) log.warn('API_KEYS is not set: every order is refused');
+  if (config.resendWebhookSecrets.length === 0)
+    log.warn('RESEND_WEBHOOK_SECRET is not set: what the provider reports of letters is refused');
   if (!config.admin) log.warn('ADMIN_USERNAME and ADMIN_PASSWORD are not both set: the dashboard is closed');
 
   const app = await createWeb(process, { db, queue, onStaged: hinter.hint });

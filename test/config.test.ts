@@ -52,6 +52,24 @@ const TEXTS: readonly {
     faulty: ['http://host', 'redis:6379', 'localhost'],
   },
   {
+    name: 'RESEND_WEBHOOK_SECRET',
+    key: 'resendWebhookSecrets',
+    absent: [],
+    good: {
+      whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
+      'whsec_AAAAAAAAAAAAAAAAAAAAAA==, whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw': [
+        'whsec_AAAAAAAAAAAAAAAAAAAAAA==',
+        'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+      ],
+    },
+    faulty: [
+      'MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+      'whsec_',
+      'whsec_c2hvcnQ=',
+      'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS',
+    ],
+  },
+  {
     name: 'HOST',
     key: 'host',
     absent: '127.0.0.1',

@@ -30,7 +30,7 @@ beforeEach(async () => {
   hints = 0;
   await run(
     world.db,
-    sql`truncate customers, orders, order_items, outbox, notifications, operator_actions, leases, epochs`,
+    sql`truncate customers, orders, order_items, outbox, notifications, operator_actions, suppressions, leases, epochs`,
   );
 });
 afterAll(() => world.close());
@@ -433,6 +433,43 @@ describe('confirm', () => {
         failure: 'say --sent, or --not-sent',
       });
     expect(await outboxRow(world.db, id)).toMatchObject({ run: 1, dead_reason: 'outcome_unknown' });
+  });
+});
+
+describe('unsuppress', () => {
+  const note = ['--as', 'grace', '--note', 'mended'];
+  const suppress = () =>
+    run(
+      world.db,
+      sql`insert into suppressions (address, reason, message_id)
+          select lower(email), 'bounced', gen_random_uuid() from customers limit 1`,
+    );
+
+  it('takes the address of a message off the list, and records who did it and why', async () => {
+    const id = await deadOne('suppressed');
+    await suppress();
+    expect(await cli('unsuppress', id, ...note)).toEqual(
+      saying(`${id}  its address gets letters again; what is dead must be retried`),
+    );
+    expect(await run(world.db, sql`select from suppressions`)).toEqual([]);
+    expect(await audit()).toEqual([{ operator: 'grace', action: 'unsuppress', id, run: 1, note: 'mended' }]);
+    expect(await outboxRow(world.db, id)).toMatchObject({ dead_reason: 'suppressed' });
+  });
+
+  it('is refused where the address is on no list, and where there is no message', async () => {
+    const id = await deadOne('suppressed');
+    expect(await cli('unsuppress', id, NOBODY, ...note)).toEqual({
+      said: [`${id}  refused: its address is not suppressed`, `${NOBODY}  refused: there is no such message`],
+      failure: '2 of 2 refused',
+    });
+    expect(await audit()).toEqual([]);
+  });
+
+  it('is what show advises for such a dead letter', async () => {
+    const id = await deadOne('suppressed');
+    const { said } = await cli('show', id);
+    expect(said).toContain(`  npm run dead-letters -- unsuppress ${id} --note '<how you know>'`);
+    expect(said).toContain(`  npm run dead-letters -- retry ${id}`);
   });
 });
 

@@ -18,8 +18,17 @@ import { createMonitor } from '../workers/monitor.ts';
 import { createRelay } from '../workers/relay.ts';
 import { doorCalls, statements } from './support/boundaries.ts';
 import { company, type ProcessName, type RunningProcess } from './support/processes.ts';
+import { report, signed } from './support/reports.ts';
 import { outboxRow } from './support/rows.ts';
-import { AS_LOST, AS_REFUSED, forgeAcceptance, forgeJob, openStage, type Stage } from './support/stage.ts';
+import {
+  AS_LOST,
+  AS_REFUSED,
+  forgeAcceptance,
+  forgeJob,
+  forgeLetter,
+  openStage,
+  type Stage,
+} from './support/stage.ts';
 import { until } from './support/until.ts';
 import { openWeb } from './support/web.ts';
 import { RIGHT_CLOCK } from './support/world.ts';
@@ -90,7 +99,24 @@ const retryingAll: Work = async (stage, { ask }) => {
   await ask('PUT', `/admin/queues/api/queues/${QUEUE}/retry/failed`);
 };
 
+/** The provider tells of a letter, once by its tag and once by its own id alone. */
+const reporting: Work = async (stage, { ask }) => {
+  const message = await stage.message('adopted', { change: sql`enqueued_at = now()` });
+  await forgeLetter(stage, message);
+  const email_id = randomUUID();
+  const tags = { message_id: message.id };
+  await ask('POST', '/webhooks/resend', report('email.delivered', { email_id, tags }));
+  // For now: the address is everybody's here, and letters must go on to it.
+  await ask('POST', '/webhooks/resend', report('email.bounced', { email_id, bounce: { type: 'Transient' } }));
+  const [letter] = await run(
+    stage.db,
+    sql`select from notifications where message_id = ${message.id} and delivered_at is not null and bounced_at is not null`,
+  );
+  expect(letter).toBeDefined();
+};
+
 const headers = (path: string, body?: object, key?: string): Record<string, string> => ({
+  ...(path.startsWith('/webhooks') ? signed(JSON.stringify(body)) : {}),
   authorization: path.startsWith('/admin')
     ? `Basic ${Buffer.from('operator:operator-password').toString('base64')}`
     : 'Bearer test-key',
@@ -136,6 +162,9 @@ const web: Scenario = {
     listOrders: asking,
     findOrder: asking,
     moveOrder: asking,
+    messageOf: reporting,
+    acceptReported: reporting,
+    recordEvent: reporting,
     retryMessage: retryingOne,
     backlog: retryingAll,
     ledgerTime: retryingAll,
@@ -216,6 +245,7 @@ const relay: Scenario = {
     clearLetters: old,
     purgeFinished: old,
     purgeIdempotencyKeys: old,
+    purgeProviderEvents: old,
     giveLeaseBack: ending,
   },
   async inProcess({ world: { db, queue, config, log } }) {
@@ -395,7 +425,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   discardMessage: 'a person’s act at the command line',
   confirmSent: 'a person’s act at the command line',
   confirmNotSent: 'a person’s act at the command line',
-  acceptReported: 'nobody reports yet',
+  unsuppress: 'a person’s act at the command line',
 };
 
 /** No outside system stands behind these: the handler's own awaits have their deadlines, and BullMQ waits for Redis for ever. */

@@ -17,9 +17,9 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'workers/notifier.ts',
     'workers/monitor.ts',
   ],
-  surfaces: ['src/api/', 'src/board.ts', 'src/checkup.ts', 'src/findings.ts'],
+  surfaces: ['src/api/', 'src/board.ts', 'src/webhooks.ts', 'src/checkup.ts', 'src/findings.ts'],
   orders: ['src/orders.ts', 'src/replays.ts'],
-  messages: ['src/outbox.ts', 'src/messages.ts'],
+  messages: ['src/outbox.ts', 'src/deliveries.ts', 'src/messages.ts'],
   doors: [
     'src/queue.ts',
     'src/mailer.ts',
@@ -50,6 +50,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 const NEIGHBOURS: Readonly<Record<string, string>> = {
   'src/checkup.ts → src/findings.ts': 'what it has seen is judged apart, without any store',
   'src/orders.ts → src/replays.ts': 'what it writes consumes the key in the same statement',
+  'src/webhooks.ts → src/api/': 'how answers are described',
+  'src/deliveries.ts → src/outbox.ts': 'a report can prove that a letter was accepted',
   'src/mailer.ts → src/holds.ts': 'the type of what an answer may ask for: a hold',
   'src/mailer.ts → src/letters/': 'the type of what is sent: a letter',
   'src/lifecycle.ts → src/config.ts': 'a process begins with its settings',
@@ -86,6 +88,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'src/alerts.ts',
     'src/checkup.ts',
     'src/database.ts',
+    'src/deliveries.ts',
     'src/holds.ts',
     'src/ledger.ts',
     'src/life.ts',

@@ -153,6 +153,7 @@ describe('judge', () => {
     letter: null,
     unspent: 0,
     unspentForSeconds: 0,
+    suppressed: false,
     held: null,
   };
   const letter: NonNullable<StartedMessage['letter']> = {

@@ -436,6 +436,9 @@ export function judge(
   if (!order) return { do: 'die', reason: 'order_missing' };
   if (!customer) return { do: 'die', reason: 'customer_missing' };
   if (letter && letter.body === null) return { do: 'die', reason: 'letter_missing' };
+  const unknown = letter !== null && letter.unknownForSeconds !== null;
+  // Never to a suppressed address, also not by repeating a call of which nobody knows whether it was one too many.
+  if (message.suppressed) return { do: 'die', reason: unknown ? 'outcome_unknown' : 'suppressed' };
   if (letter && letter.unknownForSeconds !== null) {
     const elsewhere = letter.account !== account; // another account does not know the key of the first call
     if (elsewhere || letter.unknownForSeconds >= REPEATABLE_FOR_SECONDS)

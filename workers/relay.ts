@@ -7,6 +7,7 @@ import { Counter, Gauge } from 'prom-client';
 import { v7 as uuidv7 } from 'uuid';
 import type { Config } from '../src/config.ts';
 import type { Database } from '../src/database.ts';
+import { purgeProviderEvents } from '../src/deliveries.ts';
 import { serveHealth } from '../src/health.ts';
 import { listenForHints } from '../src/hints.ts';
 import { type Clock, openLedger } from '../src/ledger.ts';
@@ -325,7 +326,8 @@ export function createRelay({ db, queue, config, log, metrics, ending, clock }: 
     if (!leading) return false;
     const letters = await purgeFinished(db, config.retentionDays, PURGE_PAGE);
     const keys = await purgeIdempotencyKeys(db, PURGE_PAGE);
-    return letters === PURGE_PAGE || keys === PURGE_PAGE;
+    const events = await purgeProviderEvents(db, config.retentionDays, PURGE_PAGE);
+    return [letters, keys, events].includes(PURGE_PAGE);
   }
 
   return {

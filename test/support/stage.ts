@@ -192,14 +192,20 @@ export async function forgeJob(
   await transaction.zadd(`bull:${QUEUE}:${set}`, Date.now(), id).exec();
 }
 
-/** Freezes a letter that was accepted although nobody could mark it; its job's value tells of it. */
-export async function forgeAcceptance(stage: Stage, message: MessageRun): Promise<void> {
+/** Freezes a letter of which nobody knows whether it was accepted. Answers its id. */
+export async function forgeLetter(stage: Stage, message: MessageRun): Promise<string> {
   const letterId = uuidv7();
   await run(
     stage.db,
     sql`insert into notifications (id, message_id, recipient, body, account, attempts, first_unknown_at)
         values (${letterId}, ${message.id}, 'ada@example.com', '{}', 'here', 1, now())`,
   );
+  return letterId;
+}
+
+/** Freezes a letter that was accepted although nobody could mark it; its job's value tells of it. */
+export async function forgeAcceptance(stage: Stage, message: MessageRun): Promise<void> {
+  const letterId = await forgeLetter(stage, message);
   const value = JSON.stringify({ letterId, providerId: uuidv7() });
   await forgeJob(stage, message, { returnvalue: value });
 }

@@ -15,6 +15,7 @@ import { consume, openQueue, type QueueDoor } from '../../src/queue.ts';
 import { createNotifier, type Notifier, type NotifierParts } from '../../workers/notifier.ts';
 import { createRelay, type Relay } from '../../workers/relay.ts';
 import { createLedger, workersRedisUrl } from './ledger.ts';
+import { REPORT_SECRET } from './reports.ts';
 import { until } from './until.ts';
 
 export interface World {
@@ -70,6 +71,7 @@ export async function openWorld(settings: Readonly<Record<string, string>> = {})
     ADMIN_PASSWORD: 'operator-password',
     RESEND_API_KEY: 're_test',
     RESEND_BASE_URL: mailbox.url,
+    RESEND_WEBHOOK_SECRET: REPORT_SECRET,
     EMAIL_FROM: 'The Shop <orders@shop.example>',
     EMAIL_RATE_PER_SECOND: '1000000',
     NOTIFICATION_BACKOFF_MS: '20',
