@@ -57,7 +57,7 @@ export async function openCopy(patch: Patch | undefined, signal: AbortSignal): P
 }
 
 async function build(place: string, signal: AbortSignal): Promise<void> {
-  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const tsc = join(ROOT, 'node_modules/@typescript/native/bin/tsc');
   // A patch may leave something unused: that is not its mistake.
   const args = ['-p', 'tsconfig.build.json', '--noUnusedLocals', 'false', '--noUnusedParameters', 'false'];
   const { code, output } = await runNode(place, [tsc, ...args], signal);
