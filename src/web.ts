@@ -41,6 +41,8 @@ export async function createWeb(
   });
   app.removeContentTypeParser('text/plain'); // JSON only
   addProblemHandlers(app);
+  // An `Expect` that we don't know may be ignored; Node's own 417 is no problem document and has none of our headers.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   addHealthRoutes(app, process);
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: contentSecurityPolicy },
