@@ -1,10 +1,9 @@
 /** The document of the API is true: valid, complete, with examples that are what they show, and a typed client is made of it. */
 import { Validator } from '@seriousme/openapi-schema-validator';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import formats from 'ajv-formats';
 import type { FastifyInstance } from 'fastify';
 import openapiTypescript, { astToString } from 'openapi-typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openAjv } from '../local/fuzz/contract.ts';
 import { anonymous, openWeb, registeredRoutes } from './support/web.ts';
 import { openWorld, type World } from './support/world.ts';
 
@@ -117,9 +116,7 @@ describe('every operation', () => {
   });
 
   it('shows an example of its request, of every parameter, answer and header, and each is what it shows', () => {
-    const ajv = new Ajv2020({ strict: false, allErrors: true });
-    formats.default(ajv);
-    ajv.addSchema(document, 'document');
+    const ajv = openAjv(document);
     const faults: string[] = [];
     let shown = 0;
     function hold(where: string, { schema, example }: { schema: object; example?: unknown }): void {

@@ -88,10 +88,17 @@ export interface Contract {
 
 const ID = 'document';
 
-export function readContract(document: Document): Contract {
-  const ajv = new Ajv2020({ strict: false, allErrors: false });
+/** A validator that knows the document, and the formats that it names. */
+export function openAjv(document: object): Ajv2020 {
+  const ajv = new Ajv2020({ strict: false });
   formats.default(ajv);
+  ajv.addFormat('nfc', (text) => text === text.normalize('NFC'));
   ajv.addSchema(document, ID);
+  return ajv;
+}
+
+export function readContract(document: Document): Contract {
+  const ajv = openAjv(document);
   const validators = new Map<string, ReturnType<Ajv2020['compile']>>();
 
   function compiled(key: string, schema: object): ReturnType<Ajv2020['compile']> {
