@@ -60,6 +60,10 @@ const REPLAYED = {
   'Idempotency-Replayed': header('`true` when this answer was given before, under the same key', 'true'),
 };
 const ETAG = { ETag: header('The version that was read: send it as If-None-Match', '"4f2c1a90d7b3"') };
+const IF_NONE_MATCH = {
+  ...{ name: 'if-none-match', in: 'header', required: false, schema: { type: 'string' } },
+  description: 'The ETag of an earlier answer: 304 if nothing has changed since',
+};
 
 interface Media {
   readonly schema: object;
@@ -130,15 +134,16 @@ function complete({ paths, components, ...frame }: Document): Document {
 
 function completeOperation(operation: Operation, method: string, path: string): Operation {
   const told = TOLD[`${method.toUpperCase()} ${path}`];
+  // Not in the route's schema, where it would be checked: what is no tag matches nothing, and is no mistake.
+  const conditions = '304' in operation.responses ? [IF_NONE_MATCH] : [];
+  const parameters = [...(operation.parameters ?? []), ...conditions];
   const refusals = Object.fromEntries(
     everywhere(operation, method, path).map((status) => [status, problemAnswer]),
   );
   return {
     ...operation,
     ...(told ? { operationId: told.operationId } : {}),
-    ...(operation.parameters
-      ? { parameters: operation.parameters.map((one) => completeParameter(one, path)) }
-      : {}),
+    ...(parameters.length > 0 ? { parameters: parameters.map((one) => completeParameter(one, path)) } : {}),
     ...(operation.requestBody && told?.request !== undefined
       ? {
           requestBody: {

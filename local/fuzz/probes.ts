@@ -72,7 +72,11 @@ const JSON_TYPE = ['content-type', 'application/json'] as const;
 /** The request that the operation wants. Its key is of this run alone, since the stores may be those of an earlier one. */
 function rightRequest(source: Source, operation: Operation, random: Random, n: number): Made {
   const { contract, known } = source;
-  const given = operation.parameters.filter((one) => one.required || random() < 0.3);
+  const wished = operation.parameters.filter((one) => one.required || random() < 0.3);
+  // A cursor belongs to the list that it came with: ours are of the list of all.
+  const given = wished.some(({ name }) => name === 'cursor')
+    ? wished.filter(({ name }) => name !== 'customerId' && name !== 'status')
+    : wished;
   const value = (one: Parameter) => encodeURIComponent(String(rightValue(source, operation, one, random)));
   const query = given.filter((one) => one.in === 'query').map((one) => `${one.name}=${value(one)}`);
   const path = operation.path.replace(/\{(\w+)\}/g, () => pick(idsFor(operation, known), random));
