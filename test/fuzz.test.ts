@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Contract, readContract } from '../local/fuzz/contract.ts';
 import { CREDENTIALS, SETTINGS } from '../local/fuzz/installation.ts';
-import { faultsOf, faultyLines, routeOf } from '../local/fuzz/judge.ts';
+import { faultsOf, faultyLines, isUnderPressure, routeOf } from '../local/fuzz/judge.ts';
 import { readOptions } from '../local/fuzz/options.ts';
 import { type Probe, probeOf, type Source } from '../local/fuzz/probes.ts';
 import { type Report, run, tell } from '../local/fuzz/run.ts';
@@ -210,6 +210,14 @@ describe('the judgement', () => {
     ],
   ])('of %s', (_what, probe, given, faults) => {
     expect(judged(probe, ...given)).toEqual(faults);
+  });
+
+  it('takes a service that is busy for one that is well, and no other 503', () => {
+    const busy = { status: 503, headers: { 'retry-after': '1' }, body: '{"detail":"Too busy now."}' };
+    const away = { ...busy, body: '{"detail":"The order book cannot be reached."}' };
+    expect([busy, away, { ...busy, headers: {} }, { ...busy, status: 500 }].map(isUnderPressure)).toEqual([
+      ...[true, false, false, false],
+    ]);
   });
 
   it('of the log: errors, and what is no log line', () => {

@@ -30,6 +30,11 @@ function decoded(path: string): string {
   }
 }
 
+/** A service that is well may say so when it has more to do than it can: the request is to come again. A store that is away is another matter. */
+export function isUnderPressure({ status, headers, body }: Answer): boolean {
+  return status === 503 && 'retry-after' in headers && /under pressure|busy|overload|too much/i.test(body);
+}
+
 /** What is wrong with that answer to that probe, in words; none when nothing is. */
 export function faultsOf(contract: Contract, probe: Probe, answer: Answer): string[] {
   const route = routeOf(contract, probe.method, probe.path);

@@ -101,7 +101,8 @@ function rightRequest(source: Source, operation: Operation, random: Random, n: n
       ...(body === undefined ? [] : [JSON_TYPE]),
     ],
     body,
-    expected: 'fine',
+    // What takes a body that the document does not describe can't be asked rightly.
+    expected: operation.security.includes('webhook') && !operation.body ? 'anything' : 'fine',
   };
 }
 

@@ -1,6 +1,7 @@
 /** One run: reads the document, makes what requests may name, sends the probes, so many at a time, and collects what is wrong. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Contract, type Document, readContract } from './contract.ts';
-import { faultsOf, faultyLines, routeOf } from './judge.ts';
+import { faultsOf, faultyLines, isUnderPressure, routeOf } from './judge.ts';
 import { type Credentials, type Known, type Probe, probeOf, type Source } from './probes.ts';
 import { type Answer, openWire, type Wire } from './wire.ts';
 
@@ -39,6 +40,7 @@ export interface Report {
 const CUSTOMERS = 20;
 const ORDERS = 60;
 const SHOWN = 400;
+const PATIENCE = 10;
 
 export async function run(options: RunOptions): Promise<Report> {
   const { port, credentials, seed, requests, concurrency, only } = options;
@@ -87,7 +89,15 @@ export async function run(options: RunOptions): Promise<Report> {
   };
 }
 
-const sent = (wire: Wire, probe: Probe) => wire.send(probe).catch((error: Error) => error);
+/** Waits and comes again when it is asked to, as a client does; but not for ever. */
+async function sent(wire: Wire, probe: Probe): Promise<readonly Answer[] | Error> {
+  for (let tries = 1; ; tries += 1) {
+    const got = await wire.send(probe).catch((error: Error) => error);
+    const asked = got instanceof Error ? undefined : got.find(isUnderPressure);
+    if (!asked || tries === PATIENCE) return got;
+    await delay(Math.min(Number(asked.headers['retry-after']), 5) * 1_000);
+  }
+}
 
 const nameOf = (contract: Contract, { kind, method, path }: Probe): string =>
   routeOf(contract, method, path) ?? `(${kind})`;
