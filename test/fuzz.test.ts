@@ -174,6 +174,12 @@ describe('the judgement', () => {
       [200],
       ['answered 200, where nothing is'],
     ],
+    [
+      'a method that is refused without saying which is not',
+      { method: 'PUT', kind: 'method', expected: 'anything' },
+      [405],
+      ['lacks the header allow'],
+    ],
     ['a refusal without its header', { expected: 'anything' }, [401], ['lacks the header www-authenticate']],
     ['a refusal of what is right', {}, [400], ['answered 400 to what the document takes']],
     ['another media type', {}, [200, { 'content-type': 'text/html' }, '<p>'], ['is of the type text/html']],

@@ -7,7 +7,7 @@ const PROBLEM = 'application/problem+json';
 /** What may be answered before any route is found: the document says so in its text. */
 const UNROUTED: ReadonlySet<number> = new Set([400, 401, 404, 405, 408, 413, 414, 415, 429, 431]);
 /** Headers that come with every answer of which the document says that it has them. */
-const ALWAYS = ['location', 'retry-after', 'www-authenticate'];
+const ALWAYS = ['allow', 'location', 'retry-after', 'www-authenticate'];
 const LEAKS = /\bselect .* from|insert into|postgres|drizzle|ioredis|node_modules|\.[jt]s:\d|\bat \w+ \(/i;
 
 /** The documented route that this request is for; HEAD is answered like GET. */
@@ -75,7 +75,7 @@ function bodyFaults(
   const { status, headers, body } = answer;
   const described = route === undefined ? undefined : contract.described(route, status);
   const type = headers['content-type']?.split(';', 1)[0] ?? '';
-  const missing = (described?.headers ?? [])
+  const missing = [...(described?.headers ?? []), ...(status === 405 ? ['allow'] : [])]
     .map((name) => name.toLowerCase())
     .filter(
       (name) => ALWAYS.includes(name) && !(status === 409 && name === 'retry-after') && !(name in headers),
