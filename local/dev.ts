@@ -52,7 +52,7 @@ async function rebuildAndRestart(installation: Installation): Promise<void> {
 }
 
 async function build(): Promise<boolean> {
-  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const compiler = join(ROOT, 'node_modules/@typescript/native/bin/tsc');
   const tsc = spawn(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
     cwd: ROOT,
     stdio: 'inherit',

@@ -11,6 +11,7 @@ import { addHealthRoutes, httpCloser } from './health.ts';
 import { openHinter } from './hints.ts';
 import { openLedger } from './ledger.ts';
 import { main, type Process } from './lifecycle.ts';
+import { documentOf } from './openapi.ts';
 import { addProblemHandlers, answerError } from './problem.ts';
 import { openQueue, type QueueDoor } from './queue.ts';
 import { webhookRoutes } from './webhooks.ts';
@@ -42,11 +43,13 @@ export async function createWeb(
   });
   app.removeContentTypeParser('text/plain'); // JSON only
   addProblemHandlers(app);
+  // An `Expect` that we don't know may be ignored; Node's own 417 is no problem document and has none of our headers.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   addHealthRoutes(app, process);
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: contentSecurityPolicy },
   });
-  await app.register(swagger, { openapi: describe(config.publicUrl) });
+  await app.register(swagger, documentOf(config.publicUrl));
   await app.register(swaggerUi, { routePrefix: '/docs', theme: { title: 'Order Notifications: API' } });
   await app.register(apiRoutes, { db, apiKeys: config.apiKeys, onStaged });
   await app.register(webhookRoutes, { db, secrets: config.resendWebhookSecrets });
@@ -64,18 +67,6 @@ const contentSecurityPolicy = {
   formAction: ["'self'"],
   frameAncestors: ["'none'"],
 };
-
-const describe = (publicUrl: string) => ({
-  openapi: '3.1.0' as const,
-  info: {
-    title: 'Order Notifications',
-    version: '1',
-    description: 'Place orders. Each is stored together with its confirmation, which arrives once.',
-  },
-  servers: [{ url: publicUrl }],
-  tags: [{ name: 'customers' }, { name: 'orders' }, { name: 'webhooks' }],
-  components: { securitySchemes: { bearer: { type: 'http' as const, scheme: 'bearer' } } },
-});
 
 await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) => {
   const { config, log } = process;

@@ -42,6 +42,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<WebhookParts> = async (app
       schema: {
         tags: ['webhooks'],
         summary: 'A report of the provider, signed by it',
+        security: [{ webhook: [] }],
         headers: SignatureHeaders,
         querystring: NoQuery,
         response: {

@@ -79,7 +79,7 @@ export const Order = Type.Object({
     }),
   ),
 });
-const Problem = Type.Object(
+export const Problem = Type.Object(
   {
     type: Type.String(),
     title: Type.String(),

@@ -39,9 +39,9 @@ export async function openCopy(patch: Patch | undefined, signal: AbortSignal): P
     mkdirSync(inCopy('.data'), { recursive: true });
     for (const name of [...COPIED, ...CONFIGS]) cpSync(join(ROOT, name), inCopy(name), { recursive: true });
     symlinkSync(join(ROOT, 'node_modules'), inCopy('node_modules'));
-    // Redis may have to be unpacked, once and not for every copy.
-    mkdirSync(join(DATA, 'redis-binaries'), { recursive: true });
-    symlinkSync(join(DATA, 'redis-binaries'), inCopy('.data/redis-binaries'));
+    // A Redis that was unpacked need not be unpacked for every copy. None can be unpacked into a link.
+    if (existsSync(join(DATA, 'redis-binaries')))
+      symlinkSync(join(DATA, 'redis-binaries'), inCopy('.data/redis-binaries'));
     if (patch)
       applyPatch(
         patch,
@@ -57,7 +57,7 @@ export async function openCopy(patch: Patch | undefined, signal: AbortSignal): P
 }
 
 async function build(place: string, signal: AbortSignal): Promise<void> {
-  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const tsc = join(ROOT, 'node_modules/@typescript/native/bin/tsc');
   // A patch may leave something unused: that is not its mistake.
   const args = ['-p', 'tsconfig.build.json', '--noUnusedLocals', 'false', '--noUnusedParameters', 'false'];
   const { code, output } = await runNode(place, [tsc, ...args], signal);

@@ -25,7 +25,7 @@ const ROOT = join(import.meta.dirname, '../..');
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   execFileSync(
     process.execPath,
-    [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'],
+    [join(ROOT, 'node_modules/@typescript/native/bin/tsc'), '-p', 'tsconfig.build.json'],
     { cwd: ROOT, stdio: 'inherit' },
   );
   const { databaseUrl, redisUrl } = readConfig([]);
