@@ -324,6 +324,35 @@ describe('moving an order', () => {
     expect(await messageTypes(id)).toHaveLength(2);
   });
 
+  it('stores the move, its message and its key in one transaction, with the answer as it is read afterwards', async () => {
+    const id = await placed();
+    const before = await rows();
+    const moved = await shipOrder(world.db, id, keyOf('moves', id, 'shop', 'POST /orders/:id/ship'));
+    expect(moved.outcome).toBe('moved');
+    expect(await rows()).toEqual({ ...before, messages: before.messages + 1, keys: before.keys + 1 });
+    const transactions = await run(
+      world.db,
+      sql`select xmin::text from orders where id = ${id}
+          union select xmin::text from outbox where order_id = ${id} and type = 'order.shipped'
+          union select xmin::text from idempotency_keys where key_hash = ${digest('moves')}::bytea`,
+    );
+    expect(transactions).toHaveLength(1);
+    const body = 'answer' in moved ? moved.answer.body : '';
+    expect(JSON.parse(body)).toEqual(JSON.parse(JSON.stringify(await world.read(id))));
+  });
+
+  it('under one key moves one of two orders at once, and the other not at all', async () => {
+    for (let i = 0; i < 10; i += 1) {
+      const ids = [await placed(), await placed()];
+      const answers = await Promise.all(
+        ids.map((id) => cancelOrder(world.db, id, keyOf(`race ${i}`, id, 'shop', 'POST /orders/:id/cancel'))),
+      );
+      expect(tally(answers.map(({ outcome }) => outcome))).toEqual({ moved: 1, key_reused: 1 });
+      const statuses = await Promise.all(ids.map(async (id) => (await world.read(id)).status));
+      expect(statuses.toSorted()).toEqual(['CANCELLED', 'CREATED']);
+    }
+  });
+
   it('answers that there is no such order', async () => {
     expect(await shipOrder(world.db, uuidv7())).toEqual({ outcome: 'order_missing' });
     expect(await cancelOrder(world.db, uuidv7())).toEqual({ outcome: 'order_missing' });
