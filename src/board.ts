@@ -2,30 +2,26 @@
  * Bull Board behind its gate: one can look and retry, nothing else. Retry and Retry all are the ledger's own moves,
  * because a job's own retry knows no operator and gives one more attempt instead of all.
  */
-import { timingSafeEqual } from 'node:crypto';
 import { createBullBoard } from '@bull-board/api';
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { AppControllerRoute } from '@bull-board/api/typings/app';
 import { FastifyAdapter } from '@bull-board/fastify';
-import basicAuth from '@fastify/basic-auth';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from './config.ts';
 import type { Database } from './database.ts';
+import type { Counter } from './limits.ts';
+import { requireSignIn } from './operators.ts';
 import { type ActResult, backlog, retryAllDead, retryMessage } from './outbox.ts';
 import { addProblemHandlers, sendProblem } from './problem.ts';
 import { parseJobId, QUEUE, type QueueDoor } from './queue.ts';
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Who is signed in to the dashboard. */
-    operator: string;
-  }
-}
+import { storyRoutes } from './story.ts';
 
 export interface BoardParts {
   readonly db: Database;
   readonly queue: QueueDoor;
-  readonly admin: Config['admin'];
+  readonly accounts: Pick<Config, 'admin' | 'viewer'>;
+  /** Of wrong credentials. */
+  readonly wrong: Counter;
   readonly onStaged: () => void;
 }
 
@@ -51,9 +47,10 @@ const RETRY_ALL = '/api/queues/:queueName/retry/:queueStatus';
 
 /** Everything below /admin: every path asks for credentials, also one that leads nowhere. */
 export const adminRoutes: FastifyPluginAsync<BoardParts> = async (app, parts) => {
-  await authenticate(app, parts.admin);
+  await requireSignIn(app, parts.accounts, parts.wrong);
   app.addHook('onRequest', requireSameOrigin);
   addProblemHandlers(app);
+  await app.register(storyRoutes, { db: parts.db });
   await app.register(boardRoutes, { ...parts, prefix: '/queues' });
 };
 
@@ -174,32 +171,6 @@ const MOST_JOBS_PER_PAGE = 100;
 function bounded(query: Record<string, string>): Record<string, string> {
   const wished = Number(query.jobsPerPage);
   return wished > MOST_JOBS_PER_PAGE ? { ...query, jobsPerPage: String(MOST_JOBS_PER_PAGE) } : query;
-}
-
-async function authenticate(app: FastifyInstance, admin: Config['admin']): Promise<void> {
-  app.decorateRequest('operator', '');
-  await app.register(basicAuth, {
-    authenticate: { realm: 'Order Notifications' },
-    async validate(username, password, request) {
-      const right =
-        admin !== undefined &&
-        [equal(username, admin.username), equal(password, admin.password)].every(Boolean);
-      if (!right) throw new Error('wrong credentials');
-      request.operator = username;
-    },
-  });
-  app.addHook('onRequest', (request, reply, done) =>
-    app.basicAuth(request, reply, (error) => {
-      if (error) void sendProblem(reply, 401, 'Sign in as an operator.');
-      else done();
-    }),
-  );
-}
-
-/** In constant time for texts of the same length; the length itself is no secret worth more. */
-function equal(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)];
-  return left.length === right.length && timingSafeEqual(left, right);
 }
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);

@@ -9,6 +9,11 @@ export interface Secret {
   readonly secret: string;
 }
 
+export interface Account {
+  readonly username: string;
+  readonly password: string;
+}
+
 /** A boundary at which a test makes the process fail: the first, second … time it is passed. */
 export interface Failpoint {
   readonly name: string;
@@ -26,8 +31,14 @@ export interface Config {
   readonly publicUrl: string;
   /** A name may stand twice, with an old and a new secret: it is the name that idempotency keys belong to. */
   readonly apiKeys: readonly Secret[];
-  /** Who may open the dashboard; nobody when absent. */
-  readonly admin: { readonly username: string; readonly password: string } | undefined;
+  /** Who may open the dashboard and act there; nobody when absent. */
+  readonly admin: Account | undefined;
+  /** Who may open it and look. */
+  readonly viewer: Account | undefined;
+  /** Per API key. */
+  readonly orderRatePerMinute: number;
+  /** Orders per customer. */
+  readonly recipientRatePerHour: number;
   readonly resendApiKey: string;
   readonly resendBaseUrl: string;
   /** Where idempotency keys count: changed when the provider's team changes, not when a key is rotated. */
@@ -132,6 +143,7 @@ const LONGEST_RETENTION_DAYS = 36_500;
 const PRODUCTION_SECRET_LENGTH = 24;
 const PRODUCTION_PASSWORD_LENGTH = 16;
 const LEAST_WEBHOOK_KEY_BYTES = 16;
+const MOST_PER_TIME = 1_000_000_000;
 
 function apiKey(production: boolean): Parse<Secret> {
   const least = production ? PRODUCTION_SECRET_LENGTH : 1;
@@ -147,9 +159,24 @@ function apiKey(production: boolean): Parse<Secret> {
 function password(production: boolean): Parse<string> {
   const least = production ? PRODUCTION_PASSWORD_LENGTH : 1;
   return (text) => {
-    if (text.length >= least) return text;
-    throw new Error(`must have at least ${least} characters`);
+    if (text.length < least) throw new Error(`must have at least ${least} characters`);
+    if (production && isGuessed(text)) throw new Error('must not be one that anybody would try');
+    return text;
   };
+}
+
+/** Words that passwords are made of by people in a hurry, those of the examples included. */
+const GUESSED =
+  /^(?:password|passwort|passw0rd|admin|administrator|operator|viewer|secret|change|changeme|me|default|local|letmein|welcome|test|example|dashboard|order|notifications|qwerty|abc)+$/;
+const LEAST_DIFFERENT = 5;
+
+/** Nothing but such words, digits and marks; or hardly more than one character. */
+function isGuessed(text: string): boolean {
+  const letters = text
+    .toLowerCase()
+    .replace(/[^a-z0]/g, '')
+    .replace(/0+$/, '');
+  return letters === '' || GUESSED.test(letters) || new Set(text).size < LEAST_DIFFERENT;
 }
 
 function matching(pattern: RegExp, expected: string): Parse<string> {
@@ -192,6 +219,10 @@ export const DEFAULTS = {
   API_KEYS: '',
   ADMIN_USERNAME: '',
   ADMIN_PASSWORD: '',
+  VIEWER_USERNAME: '',
+  VIEWER_PASSWORD: '',
+  ORDER_RATE_PER_MINUTE: '6000',
+  RECIPIENT_RATE_PER_HOUR: '600',
   RESEND_API_KEY: '',
   RESEND_BASE_URL: 'https://api.resend.com',
   RESEND_ACCOUNT: '',
@@ -246,12 +277,23 @@ export function readConfig(required: readonly Variable[], environment: Environme
 
   const host = read('HOST', hostName, production ? '0.0.0.0' : '127.0.0.1');
   const port = number('PORT', 1, 65535);
-  const username = read(
-    'ADMIN_USERNAME',
-    matching(/^[^:\p{Cc}]+$/u, 'without colons and control characters'),
-    '',
-  );
-  const adminPassword = read('ADMIN_PASSWORD', password(production), '');
+  const account = (name: 'ADMIN' | 'VIEWER'): Account | undefined => {
+    const username = read(
+      `${name}_USERNAME`,
+      matching(/^[^:\p{Cc}]+$/u, 'without colons and control characters'),
+      '',
+    );
+    const given = read(`${name}_PASSWORD`, password(production), '');
+    if (production && given !== '' && given === username)
+      faults.push(`${name}_PASSWORD must not be the name that it belongs to`);
+    return username && given ? { username, password: given } : undefined;
+  };
+  const admin = account('ADMIN');
+  const viewer = account('VIEWER');
+  if (viewer && viewer.username === admin?.username)
+    faults.push('VIEWER_USERNAME must not be the same as ADMIN_USERNAME');
+  if (production && viewer && viewer.password === admin?.password)
+    faults.push('VIEWER_PASSWORD must not be the same as ADMIN_PASSWORD');
   const emailFrom = read('EMAIL_FROM', matching(ADDRESS, 'an address or Name <address>'), '');
   const apiKeys = read('API_KEYS', list(apiKey(production)), []);
 
@@ -262,7 +304,10 @@ export function readConfig(required: readonly Variable[], environment: Environme
     port,
     publicUrl: read('PUBLIC_URL', url('https:', 'http:'), `http://${inUrl(host)}:${port}`),
     apiKeys,
-    admin: username && adminPassword ? { username, password: adminPassword } : undefined,
+    admin,
+    viewer,
+    orderRatePerMinute: number('ORDER_RATE_PER_MINUTE', 1, MOST_PER_TIME),
+    recipientRatePerHour: number('RECIPIENT_RATE_PER_HOUR', 1, MOST_PER_TIME),
     resendApiKey: read('RESEND_API_KEY', matching(/^[\x21-\x7e]+$/, 'visible ASCII characters'), ''),
     resendBaseUrl: read('RESEND_BASE_URL', safeUrl, ''),
     resendAccount: read('RESEND_ACCOUNT', matching(/^\S+$/, 'without spaces'), domainOf(emailFrom)),

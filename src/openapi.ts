@@ -189,7 +189,7 @@ function meaningOf({ description }: Answer, status: number, { told }: Context): 
 
 /** By what the route takes and may answer: nobody has to remember them. */
 function headersOf(status: number, path: string, { parameters, responses }: Context): Record<string, Header> {
-  const limited = '429' in responses;
+  const limited = '201' in responses && path === '/orders';
   const keyed = parameters?.some(({ name }) => name === 'idempotency-key');
   const isFine = status < 300;
   return {

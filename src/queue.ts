@@ -8,6 +8,7 @@ import type { Config } from './config.ts';
 import { deadline } from './deadline.ts';
 import { passing } from './failpoints.ts';
 import { type Log, type Process, plain } from './lifecycle.ts';
+import type { AddCounts } from './limits.ts';
 
 export const QUEUE = 'order-notifications';
 const PREFIX = 'bull';
@@ -95,6 +96,8 @@ export interface QueueDoor {
   /** The mark by which the ledger knows this Redis again. */
   readEpoch(): Promise<string | null>;
   writeEpoch(epoch: string): Promise<void>;
+  /** Adds to counts that all processes share, for so many seconds, and answers their totals. Not of the queue: only its Redis. */
+  addCounts: AddCounts;
   ping(): Promise<void>;
   /** What this Redis does when it is full, and whether it writes down what it was given. */
   manners(): Promise<{ readonly evictionPolicy: string | undefined; readonly appendOnly: boolean }>;
@@ -177,6 +180,19 @@ export function openQueue(config: Config, log: Log): QueueDoor {
     readEpoch: () => bounded('readEpoch', () => redis.get(key('epoch'))),
     async writeEpoch(epoch) {
       await bounded('writeEpoch', () => redis.set(key('epoch'), epoch));
+    },
+    async addCounts(name, counts, seconds) {
+      const counted = `${QUEUE}:limits:${name}`;
+      return bounded('addCounts', async () => {
+        const adding = redis.pipeline();
+        for (const { field, by } of counts) adding.hincrby(counted, field, by);
+        const answers = (await adding.expire(counted, seconds).exec()) ?? [];
+        return counts.map((_, i) => {
+          const [error, total] = answers[i] ?? [new Error('Redis did not answer')];
+          if (error) throw error;
+          return Number(total);
+        });
+      });
     },
     async ping() {
       await bounded('ping', () => redis.ping());

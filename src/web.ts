@@ -2,7 +2,14 @@
 import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+  LogController,
+} from 'fastify';
 import { apiRoutes } from './api/routes.ts';
 import { adminRoutes } from './board.ts';
 import type { Database } from './database.ts';
@@ -10,7 +17,8 @@ import { formats } from './fields.ts';
 import { addHealthRoutes, httpCloser } from './health.ts';
 import { openHinter } from './hints.ts';
 import { openLedger } from './ledger.ts';
-import { main, type Process } from './lifecycle.ts';
+import { main, type Process, plain } from './lifecycle.ts';
+import { createLimits, type Limits } from './limits.ts';
 import { documentOf } from './openapi.ts';
 import { addProblemHandlers, answerError } from './problem.ts';
 import { openQueue, type QueueDoor } from './queue.ts';
@@ -21,13 +29,17 @@ const BODY_LIMIT = 64 * 1024;
 export interface WebParts {
   readonly db: Database;
   readonly queue: QueueDoor;
+  readonly limits: Limits;
   readonly onStaged: () => void;
 }
+
+/** How often processes tell each other what they have counted. */
+const EXCHANGE_MS = 1_000;
 
 /** The application, ready to listen or to be injected with requests. */
 export async function createWeb(
   process: Process,
-  { db, queue, onStaged }: WebParts,
+  { db, queue, limits, onStaged }: WebParts,
 ): Promise<FastifyInstance> {
   const { config, log } = process;
   const logger: FastifyBaseLogger = log; // with pino's own type the application would be of another type than plugins expect
@@ -51,10 +63,20 @@ export async function createWeb(
   });
   await app.register(swagger, documentOf(config.publicUrl));
   await app.register(swaggerUi, { routePrefix: '/docs', theme: { title: 'Order Notifications: API' } });
-  await app.register(apiRoutes, { db, apiKeys: config.apiKeys, onStaged });
+  app.addHook('onRequest', forbidStoring);
+  await app.register(apiRoutes, { db, apiKeys: config.apiKeys, limits, onStaged });
   await app.register(webhookRoutes, { db, secrets: config.resendWebhookSecrets });
-  await app.register(adminRoutes, { prefix: '/admin', db, queue, admin: config.admin, onStaged });
+  await app.register(adminRoutes, {
+    ...{ prefix: '/admin', db, queue, onStaged },
+    accounts: config,
+    wrong: limits.wrong,
+  });
   return app;
+}
+
+/** What is answered holds people's data, or says who may see it. Files that say otherwise are not of that kind. */
+async function forbidStoring(_request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  reply.header('cache-control', 'no-store');
 }
 
 /** Nothing from other hosts. Swagger UI and Bull Board set styles from their scripts, and carry images in their CSS. */
@@ -80,7 +102,14 @@ await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) 
     log.warn('RESEND_WEBHOOK_SECRET is not set: what the provider reports of letters is refused');
   if (!config.admin) log.warn('ADMIN_USERNAME and ADMIN_PASSWORD are not both set: the dashboard is closed');
 
-  const app = await createWeb(process, { db, queue, onStaged: hinter.hint });
+  const limits = createLimits(config, queue.addCounts);
+  process.loop('limits', EXCHANGE_MS, () =>
+    limits.exchange().catch((error: unknown) => {
+      log.debug({ error: plain(error) }, 'the limits are not shared with others now');
+      return false;
+    }),
+  );
+  const app = await createWeb(process, { db, queue, limits, onStaged: hinter.hint });
   process.onClose('http', httpCloser(app));
   await app.listen({ host: config.host, port: config.port });
 });

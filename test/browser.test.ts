@@ -1,8 +1,8 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createWeb } from '../src/web.ts';
 import { hasBrowser, openBrowser, screenshot } from './support/browser.ts';
 import { until } from './support/until.ts';
+import { openWeb } from './support/web.ts';
 import { openWorld, type World } from './support/world.ts';
 
 describe.skipIf(!hasBrowser)('an operator in a browser', () => {
@@ -18,13 +18,8 @@ describe.skipIf(!hasBrowser)('an operator in a browser', () => {
     const relay = await world.relay();
     world.draining(relay);
     world.notifier();
-    const app = await createWeb(world.process, {
-      db: world.db,
-      queue: world.queue,
-      onStaged: () => undefined,
-    });
+    const app = await openWeb(world);
     url = await app.listen({ host: '127.0.0.1', port: 0 });
-    world.onClose(() => app.close());
     browser = await openBrowser();
     world.onClose(() => browser.close());
   });
@@ -70,6 +65,12 @@ describe.skipIf(!hasBrowser)('an operator in a browser', () => {
     expect(order.notifications[0]?.timeline.map(({ event }) => event)).toContain('retried');
     expect(world.mailbox.letters().map(({ to }) => to[0])).toEqual(['ada@example.com', 'grace@example.com']);
     await until(async () => (await world.queue.failedRuns(0, 10)).length === 0, 'an empty failed set');
+
+    await page.goto(`${url}/admin/orders/${orderId}`);
+    await page.getByText('retried').waitFor();
+    await screenshot(page, 'story');
+    await page.getByRole('link', { name: 'Dashboard' }).click();
+    await page.getByText('order-notifications').first().waitFor();
     await context.close();
   });
 

@@ -10,6 +10,8 @@ const LONGEST_MS = 2_147_483_647;
 /** Each number's default and bounds, in the unit that its name tells. */
 const NUMBERS = [
   ['PORT', 'port', 3000, 1, 65_535],
+  ['ORDER_RATE_PER_MINUTE', 'orderRatePerMinute', 6000, 1, 1_000_000_000],
+  ['RECIPIENT_RATE_PER_HOUR', 'recipientRatePerHour', 600, 1, 1_000_000_000],
   ['EMAIL_TIMEOUT_MS', 'emailTimeoutMs', 10_000, 100, LONGEST_MS],
   ['EMAIL_RATE_PER_SECOND', 'emailRatePerSecond', 5, 1, 1_000_000],
   ['NOTIFICATION_ATTEMPTS', 'notificationAttempts', 4, 1, 25],
@@ -187,6 +189,8 @@ const TEXTS: readonly {
 const CREDENTIALS = [
   { name: 'ADMIN_USERNAME', faulty: ['a:b', 'a\nb'] },
   { name: 'ADMIN_PASSWORD', faulty: [] },
+  { name: 'VIEWER_USERNAME', faulty: ['a:b', 'a\nb'] },
+  { name: 'VIEWER_PASSWORD', faulty: [] },
 ] as const;
 
 function faultsOf(
@@ -335,8 +339,41 @@ describe('in production', () => {
     expect(faultsOf({ ...production, ADMIN_PASSWORD: 'x'.repeat(15) })).toEqual([
       'ADMIN_PASSWORD must have at least 16 characters',
     ]);
-    const long = { API_KEYS: `shop:${'x'.repeat(24)}`, ADMIN_PASSWORD: 'x'.repeat(16) };
+    const long = { API_KEYS: `shop:${'x'.repeat(24)}`, ADMIN_PASSWORD: 'battery-staple-7' };
     expect(faultsOf({ ...production, ...long })).toEqual([]);
+  });
+
+  it.each([
+    'passwordpassword',
+    'Password12345678',
+    'xxxxxxxxxxxxxxxx',
+    '1234567890123456',
+    'change-me-change-me',
+    'operator-password',
+    'local-password-1',
+  ])('no password is %j, which anybody would try', (password) => {
+    for (const name of ['ADMIN_PASSWORD', 'VIEWER_PASSWORD'])
+      expect(faultsOf({ ...production, [name]: password })).toEqual([
+        `${name} must not be one that anybody would try`,
+      ]);
+    expect(faultsOf({ ADMIN_PASSWORD: password })).toEqual([]);
+  });
+
+  it('no two accounts are the same, and no password is its name: all is said at once', () => {
+    const same = {
+      ADMIN_USERNAME: 'battery-staple-7',
+      ADMIN_PASSWORD: 'battery-staple-7',
+      VIEWER_USERNAME: 'battery-staple-7',
+      VIEWER_PASSWORD: 'battery-staple-7',
+    };
+    expect(faultsOf({ ...production, ...same })).toEqual([
+      'ADMIN_PASSWORD must not be the name that it belongs to',
+      'VIEWER_PASSWORD must not be the name that it belongs to',
+      'VIEWER_USERNAME must not be the same as ADMIN_USERNAME',
+      'VIEWER_PASSWORD must not be the same as ADMIN_PASSWORD',
+    ]);
+    // Elsewhere too nobody could say who is who.
+    expect(faultsOf(same)).toEqual(['VIEWER_USERNAME must not be the same as ADMIN_USERNAME']);
   });
 
   it('nothing fails on purpose', () => {

@@ -13,6 +13,7 @@ import { type Failpoint, readConfig } from '../src/config.ts';
 import { run } from '../src/database.ts';
 import { allStruck, arm } from '../src/failpoints.ts';
 import { openHinter } from '../src/hints.ts';
+import { createLimits } from '../src/limits.ts';
 import { jobId, QUEUE } from '../src/queue.ts';
 import { createMonitor } from '../workers/monitor.ts';
 import { createRelay } from '../workers/relay.ts';
@@ -159,6 +160,7 @@ const web: Scenario = {
     findReplay: asking,
     answerAgain: asking,
     'hints.send': asking,
+    'queue.addCounts': asking,
     listOrders: asking,
     findOrder: asking,
     moveOrder: asking,
@@ -173,7 +175,9 @@ const web: Scenario = {
   async inProcess({ world }) {
     const hinter = openHinter(world.config.databaseUrl, world.log);
     world.onClose(hinter.close);
-    const app = await openWeb(world, { onStaged: hinter.hint });
+    const limits = createLimits(world.config, world.queue.addCounts);
+    const app = await openWeb(world, { limits, onStaged: hinter.hint });
+    const telling = again([limits.exchange]);
     const ask = asker(async (method, url, body, key) => {
       const answer = await app.inject({
         method,
@@ -183,7 +187,7 @@ const web: Scenario = {
       });
       return { status: answer.statusCode, text: answer.payload };
     });
-    return { ask, end: nobody, stop: async () => undefined };
+    return { ask, end: nobody, stop: telling.stop };
   },
 };
 

@@ -20,6 +20,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   surfaces: [
     'src/api/',
     'src/board.ts',
+    'src/operators.ts',
+    'src/story.ts',
     'src/webhooks.ts',
     'src/checkup.ts',
     'src/findings.ts',
@@ -48,6 +50,9 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'src/fields.ts',
     'src/health.ts',
     'src/problem.ts',
+    'src/credentials.ts',
+    'src/limits.ts',
+    'src/markup.ts',
     'src/life.ts',
     'src/ledger.ts',
   ],
@@ -55,6 +60,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 
 /** The only imports between neighbours of a layer, each for a reason. */
 const NEIGHBOURS: Readonly<Record<string, string>> = {
+  'src/board.ts → src/operators.ts': 'its gate',
+  'src/board.ts → src/story.ts': 'a page behind the same gate',
+  'src/credentials.ts → src/limits.ts': 'who sends many wrong ones has to wait',
+  'src/credentials.ts → src/problem.ts': 'how they are refused',
   'src/openapi.ts → src/api/': 'the document is of its schemas, with its examples',
   'src/checkup.ts → src/findings.ts': 'what it has seen is judged apart, without any store',
   'src/orders.ts → src/replays.ts': 'what it writes consumes the key in the same statement',

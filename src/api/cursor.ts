@@ -1,5 +1,5 @@
 /** Where the next page begins, in a form that clients need not understand. */
-import { sha256 } from './keys.ts';
+import { sha256 } from '../credentials.ts';
 
 /** What a list is filtered by. A cursor is of one list only. */
 export interface Filter {

@@ -1,6 +1,6 @@
 /** Entity tags: a client that has an answer already is told so. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { sha256 } from './keys.ts';
+import { sha256 } from '../credentials.ts';
 
 /** For `onSend`: tags a 200 by its bytes, and answers 304 without them to whom they are known. */
 export async function tagged(

@@ -1,8 +1,8 @@
 /** A request given again under its key gets the answer that was given before. */
 import type { FastifyReply } from 'fastify';
+import { sha256 } from '../credentials.ts';
 import { sendProblem } from '../problem.ts';
 import type { IdempotencyKey, Replay, StoredAnswer } from '../replays.ts';
-import { sha256 } from './keys.ts';
 
 /** What a request tells of its key. */
 interface Keyed {

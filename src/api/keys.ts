@@ -1,8 +1,8 @@
 /** Who asks: bearer keys, each with a name. */
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { Secret } from '../config.ts';
-import { sendProblem } from '../problem.ts';
+import { isSame, refuseCredentials, sha256 } from '../credentials.ts';
+import type { Counter } from '../limits.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -11,21 +11,22 @@ declare module 'fastify' {
   }
 }
 
-/** Bearer keys, several at once for rotation, compared in constant time. */
-export function authenticate(app: FastifyInstance, apiKeys: readonly Secret[]): void {
+/** Several at once for rotation. */
+export function authenticate(app: FastifyInstance, apiKeys: readonly Secret[], wrong: Counter): void {
   const known = apiKeys.map(({ name, secret }) => ({ name, digest: sha256(secret) }));
   app.decorateRequest('client', '');
   app.addHook('onRequest', async (request, reply) => {
-    const [, given] = /^Bearer ([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? '') ?? [];
-    const digest = sha256(given ?? '');
+    const { authorization } = request.headers;
+    const [, given = ''] = /^Bearer ([\x21-\x7e]+)$/i.exec(authorization ?? '') ?? [];
     // All keys are compared, so that the time does not tell which one was near.
-    const [match] = known.filter((key) => timingSafeEqual(key.digest, digest));
+    const [match] = known.filter((key) => isSame(key.digest, given));
     if (!match) {
       reply.header('www-authenticate', 'Bearer');
-      return sendProblem(reply, 401, 'Send Authorization: Bearer <key> with a key of this service.');
+      return refuseCredentials(reply, wrong, {
+        given: authorization !== undefined,
+        detail: 'Send Authorization: Bearer <key> with a key of this service.',
+      });
     }
     request.client = match.name;
   });
 }
-
-export const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();

@@ -1,10 +1,11 @@
 /** The API's routes: customers, orders, and what may be asked of them. The path of an order touches Postgres only. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Secret } from '../config.ts';
 import type { Database } from '../database.ts';
 import { CURSOR } from '../fields.ts';
+import { type Counted, type Limits, rateLimitHeaders, type Taken } from '../limits.ts';
 import { MAX_AMOUNT, orderTotal } from '../money.ts';
 import {
   cancelOrder,
@@ -13,6 +14,7 @@ import {
   findOrder,
   listOrders,
   type Moved,
+  type Placed as Placement,
   placeOrder,
   shipOrder,
 } from '../orders.ts';
@@ -39,23 +41,46 @@ import {
   problems,
 } from './schemas.ts';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** By which limits it was counted before its body was read. */
+    counted: readonly Counted[] | null;
+  }
+}
+
 const DEFAULT_PAGE = 20;
 
 export interface ApiParts {
   readonly db: Database;
   readonly apiKeys: readonly Secret[];
+  readonly limits: Limits;
   /** Called after every commit that has staged a message. */
   readonly onStaged: () => void;
 }
 
 /** Customers and orders, behind bearer keys. */
-export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (app, { db, apiKeys, onStaged }) => {
-  authenticate(app, apiKeys);
+export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (
+  app,
+  { db, apiKeys, limits, onStaged },
+) => {
+  authenticate(app, apiKeys, limits.wrong);
   readJson(app);
   app.addHook('onRoute', ({ schema }) => {
     if (schema) schema.querystring ??= NoQuery; // what a route does not know it must not pass over
   });
   const security = [{ bearer: [] }];
+  const { orders, recipient } = limits;
+  app.decorateRequest('counted', null);
+
+  /** Before the body is read: also what is refused afterwards was asked. */
+  async function countOrder(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
+    const taken = orders.take(request.client);
+    request.counted = [{ limit: orders.limit, taken }];
+    reply.headers(rateLimitHeaders(request.counted));
+    return taken.allowed
+      ? undefined
+      : tooMany(reply, taken, 'This key has placed as many orders as one may in a minute.');
+  }
 
   app.post(
     '/customers',
@@ -102,16 +127,31 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (app, { db, 
         security,
         headers: IdempotencyHeaders,
         body: NewOrder,
-        response: { 201: Placed, ...problems(400, 401, 404, 409, 413, 415, 422, 503) },
+        response: { 201: Placed, ...problems(400, 401, 404, 409, 413, 415, 422, 429, 503) },
       },
+      onRequest: countOrder,
     },
     async (request, reply) => {
       if (orderTotal(request.body.items) > MAX_AMOUNT) {
         const errors = [{ path: '/items', message: `their total must not be above ${MAX_AMOUNT}` }];
         return sendProblem(reply, 400, 'The body is not valid.', errors);
       }
+      const customer = request.body.customerId.toLowerCase();
+      const taken = recipient.take(customer);
+      reply.headers(rateLimitHeaders([...(request.counted ?? []), { limit: recipient.limit, taken }]));
+      if (!taken.allowed)
+        return tooMany(reply, taken, 'This customer has had as many orders as one may have in an hour.');
       const key = idempotencyKey(request, request.body);
-      const placed = await placeOrder(db, request.body, key, placedAnswer);
+      let placed: Placement | undefined;
+      try {
+        placed = await placeOrder(db, request.body, key, placedAnswer);
+      } finally {
+        // Only what leads to a letter counts.
+        if (placed?.outcome !== 'placed') {
+          recipient.giveBack(customer);
+          reply.headers(rateLimitHeaders(request.counted ?? []));
+        }
+      }
       switch (placed.outcome) {
         case 'placed':
           onStaged();
@@ -208,6 +248,11 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (app, { db, 
   move('ship', 'Mark an order as shipped; repeating is harmless', shipOrder);
   move('cancel', 'Cancel an order; repeating is harmless', cancelOrder);
 };
+
+function tooMany(reply: FastifyReply, { seconds }: Taken, detail: string): FastifyReply {
+  reply.header('retry-after', String(seconds));
+  return sendProblem(reply, 429, detail);
+}
 
 const missing = (reply: FastifyReply, what: string) => sendProblem(reply, 404, `There is no such ${what}.`);
 

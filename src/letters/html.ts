@@ -3,6 +3,7 @@
  * for what cannot be inline, dark mode and narrow screens; a client that drops it shows the light letter.
  */
 
+import { html, type Markup, bidirectional as name } from '../markup.ts';
 import type { Sheet, SheetRow } from './letter.ts';
 
 /** The whole HTML part, an English document of its own. */
@@ -91,16 +92,6 @@ function itemRow(row: SheetRow): Markup {
 </tr>`;
 }
 
-/** A value from outside, in whichever direction it runs, without reordering what stands around it. */
-function name(value: string): Markup {
-  return html`<bdi dir="auto">${value}</bdi>`;
-}
-
-/** HTML that needs no more escaping. Only `html` makes it. */
-interface Markup {
-  readonly markup: string;
-}
-
 const STYLE = html`<style>
 :root { color-scheme: light dark; }
 table, td, th, p, h1 { font-family: -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif; }
@@ -118,22 +109,3 @@ table, td, th, p, h1 { font-family: -apple-system, 'Segoe UI', Roboto, Helvetica
   .rule { border-color: #2f3843 !important; }
 }
 </style>`;
-
-/** Puts values between the tags of a fixed text and escapes every one that is not markup itself. */
-function html(fixed: TemplateStringsArray, ...values: (string | Markup | readonly Markup[])[]): Markup {
-  return { markup: String.raw({ raw: fixed }, ...values.map(markupOf)) };
-}
-
-function markupOf(value: string | Markup | readonly Markup[]): string {
-  if (typeof value === 'string') return escapeHtml(value);
-  return 'markup' in value ? value.markup : value.map((part) => part.markup).join('\n');
-}
-
-function escapeHtml(value: string): string {
-  return value
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;');
-}

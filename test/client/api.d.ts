@@ -934,6 +934,16 @@ export interface operations {
                      * @example /orders/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4
                      */
                     Location?: string;
+                    /**
+                     * @description What is left of the limit that is nearest, and until when
+                     * @example "orders";r=5999;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description The limits in force
+                     * @example "orders";q=6000;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1110,6 +1120,16 @@ export interface operations {
             /** @description Too many requests under this key, or too many wrong keys from this address: wait for Retry-After */
             429: {
                 headers: {
+                    /**
+                     * @description What is left of the limit that is nearest, and until when
+                     * @example "orders";r=5999;t=60
+                     */
+                    RateLimit?: string;
+                    /**
+                     * @description The limits in force
+                     * @example "orders";q=6000;w=60
+                     */
+                    "RateLimit-Policy"?: string;
                     /**
                      * @description Seconds to wait before the next try
                      * @example 2

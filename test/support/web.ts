@@ -1,5 +1,6 @@
 /** The web process's application inside a test: injected with requests, without a port. */
 import type { FastifyInstance } from 'fastify';
+import { createCounter, createLimits } from '../../src/limits.ts';
 import { createWeb, type WebParts } from '../../src/web.ts';
 import type { World } from './world.ts';
 
@@ -28,6 +29,8 @@ export async function openWeb(world: World, parts: Partial<WebParts> = {}): Prom
   const app = await createWeb(world.process, {
     db: world.db,
     queue: world.queue,
+    // All tests come from one address, and many of them with wrong credentials.
+    limits: { ...createLimits(world.config, world.queue.addCounts), wrong: patient() },
     onStaged: () => undefined,
     ...parts,
   });
@@ -35,6 +38,9 @@ export async function openWeb(world: World, parts: Partial<WebParts> = {}): Prom
   world.onClose(() => app.close());
   return app;
 }
+
+const patient = () =>
+  createCounter({ name: 'wrong', most: Number.POSITIVE_INFINITY, windowSeconds: 60 }, 100);
 
 /** With a key of the API, unless told otherwise. A header that is undefined is not sent. */
 export const withKey = (app: FastifyInstance, secret = 'test-key'): Ask =>
