@@ -20,17 +20,18 @@ import { openLedger } from './ledger.ts';
 import { main, type Process, plain } from './lifecycle.ts';
 import { createLimits, type Limits } from './limits.ts';
 import { documentOf } from './openapi.ts';
-import { addProblemHandlers, answerError } from './problem.ts';
+import { answerError } from './problem.ts';
 import { openQueue, type QueueDoor } from './queue.ts';
+import { answerUnknown, guardTransport, raiseShield, transportOptions } from './transport.ts';
 import { webhookRoutes } from './webhooks.ts';
-
-const BODY_LIMIT = 64 * 1024;
 
 export interface WebParts {
   readonly db: Database;
   readonly queue: QueueDoor;
   readonly limits: Limits;
   readonly onStaged: () => void;
+  /** For tests of what happens then. */
+  readonly mostInProgress?: number;
 }
 
 /** How often processes tell each other what they have counted. */
@@ -39,31 +40,28 @@ const EXCHANGE_MS = 1_000;
 /** The application, ready to listen or to be injected with requests. */
 export async function createWeb(
   process: Process,
-  { db, queue, limits, onStaged }: WebParts,
+  { db, queue, limits, onStaged, mostInProgress }: WebParts,
 ): Promise<FastifyInstance> {
   const { config, log } = process;
   const logger: FastifyBaseLogger = log; // with pino's own type the application would be of another type than plugins expect
+  const shield = { headers: {} };
   const app = fastify({
+    ...transportOptions(shield),
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: BODY_LIMIT,
-    requestTimeout: 15_000,
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000 },
     forceCloseConnections: 'idle',
-    frameworkErrors: answerError, // what the router refuses reaches no error handler
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true, formats } },
   });
-  app.removeContentTypeParser('text/plain'); // JSON only
-  addProblemHandlers(app);
-  // An `Expect` that we don't know may be ignored; Node's own 417 is no problem document and has none of our headers.
-  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
-  addHealthRoutes(app, process);
+  app.setErrorHandler(answerError);
+  answerUnknown(app);
+  app.addHook('onRequest', forbidStoring);
   await app.register(helmet, {
     contentSecurityPolicy: { useDefaults: false, directives: contentSecurityPolicy },
   });
+  guardTransport(app, shield, mostInProgress);
+  addHealthRoutes(app, process);
   await app.register(swagger, documentOf(config.publicUrl));
   await app.register(swaggerUi, { routePrefix: '/docs', theme: { title: 'Order Notifications: API' } });
-  app.addHook('onRequest', forbidStoring);
   await app.register(apiRoutes, { db, apiKeys: config.apiKeys, limits, onStaged });
   await app.register(webhookRoutes, { db, secrets: config.resendWebhookSecrets });
   await app.register(adminRoutes, {
@@ -71,6 +69,7 @@ export async function createWeb(
     accounts: config,
     wrong: limits.wrong,
   });
+  await raiseShield(app, shield);
   return app;
 }
 

@@ -48,6 +48,7 @@ const TITLES: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   401: 'Unauthorized',
   404: 'Not Found',
+  405: 'Method Not Allowed',
   409: 'Conflict',
   413: 'Payload Too Large',
   414: 'URI Too Long',
@@ -475,12 +476,24 @@ describe('a bad address of ours', () => {
   it.each<['GET' | 'POST' | 'PUT' | 'DELETE', string]>([
     ['GET', '/'],
     ['GET', '/nowhere'],
-    ['GET', '/customers'],
-    ['DELETE', '/orders'],
-    ['PUT', '/customers/7'],
-    ['GET', '/orders/7/ship'],
+    ['GET', '/orders/7/fly'],
+    ['DELETE', '/customer'],
   ])('%s %s leads nowhere: 404', async (method, path) => {
     expectProblem(await ask(method, path), 404, path);
+  });
+
+  it.each<['GET' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS', string, string]>([
+    ['GET', '/customers', 'POST'],
+    ['DELETE', '/orders', 'GET, HEAD, POST'],
+    ['OPTIONS', '/orders', 'GET, HEAD, POST'],
+    ['PUT', '/customers/7', 'GET, HEAD'],
+    ['GET', '/orders/7/ship', 'POST'],
+    ['GET', '/webhooks/resend', 'POST'],
+    ['POST', '/livez', 'GET, HEAD'],
+  ])('%s %s is 405, and says what is allowed: %s', async (method, path, allowed) => {
+    const answer = await ask(method, path);
+    expectProblem(answer, 405, path);
+    expect(answer.headers.allow).toBe(allowed);
   });
 
   it('that cannot be decoded is 400, one that is too long 414', async () => {

@@ -50,6 +50,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'src/fields.ts',
     'src/health.ts',
     'src/problem.ts',
+    'src/transport.ts',
     'src/credentials.ts',
     'src/limits.ts',
     'src/markup.ts',
@@ -85,6 +86,7 @@ const NEIGHBOURS: Readonly<Record<string, string>> = {
   'src/ledger.ts → src/failpoints.ts': 'and passes them',
   'src/ledger.ts → src/lifecycle.ts': 'the type of who holds it: a process',
   'src/problem.ts → src/fields.ts': 'what is wrong with a field is said in words',
+  'src/transport.ts → src/problem.ts': 'what is refused before it is read is a problem too',
   'src/problem.ts → src/lifecycle.ts': 'an error is logged without what its driver hung on it',
   'src/problem.ts → src/database.ts': 'an unreachable ledger is 503 and nothing else is',
 };

@@ -92,7 +92,7 @@ function bodyFaults(
 }
 
 /** What cannot be read as HTTP is refused before there is a request. */
-const UNREAD = [PROBLEM, 'application/json', ''];
+const UNREAD = [PROBLEM];
 
 function problemFaults(
   contract: Contract,

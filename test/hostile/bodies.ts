@@ -1,0 +1,325 @@
+/** What is in a body: forms, money, texts, addresses. */
+import { JSON_TYPE, KEY, NOBODY, post, type Row, utf8, wire } from './row.ts';
+
+const customer = (fields: object) => post('/customers', { email: 'ada@example.com', name: 'Ada', ...fields });
+const item = { sku: 'TEA', name: 'Tea', quantity: 1, unitPrice: 450 };
+const order = (fields: object) =>
+  post('/orders', { customerId: NOBODY, currency: 'EUR', items: [item], ...fields });
+const items = (fields: object) => order({ items: [{ ...item, ...fields }] });
+/** With a value that JSON.stringify would not write. */
+const itemsText = (field: string, text: string) =>
+  post(
+    '/orders',
+    JSON.stringify({ customerId: NOBODY, currency: 'EUR', items: [{ ...item, [field]: 0 }] }).replace(
+      `"${field}":0`,
+      `"${field}":${text}`,
+    ),
+  );
+const refused = (name: string, raw: string, ...blames: string[]): Row => ({ name, raw, status: 400, blames });
+/** Valid but for the customer, whom nobody knows: it was looked for. */
+const soughtFor = (name: string, raw: string): Row => ({ name, raw, status: 404 });
+
+export const BODIES: readonly Row[] = [
+  ...[
+    '{',
+    '{]',
+    '{"email":}',
+    "{'email':'a'}",
+    '{"email":"a",}',
+    'NaN',
+    'undefined',
+    '\ufeff',
+    '// {}',
+    '{"a":1}{"b":2}',
+    '\u0000',
+    '{"a":"\u0001"}',
+    '"\\x41"',
+    '[1,2',
+  ].map((text) => refused(`the body ${JSON.stringify(text)}`, post('/customers', text), '/')),
+  ...['null', '[]', '"text"', '7', 'true'].map((text) =>
+    refused(`the body ${text}`, post('/customers', text), '/'),
+  ),
+  {
+    name: 'a body that is no UTF-8',
+    raw: wire({
+      method: 'POST',
+      path: '/customers',
+      headers: [KEY, JSON_TYPE],
+      body: '{"email":"ada@example.com","name":"\xff"}',
+    }),
+    status: 400,
+    blames: ['/'],
+  },
+  {
+    name: 'a body in overlong UTF-8',
+    raw: wire({
+      method: 'POST',
+      path: '/customers',
+      headers: [KEY, JSON_TYPE],
+      body: '{"email":"ada@example.com","name":"\xc0\x80"}',
+    }),
+    status: 400,
+    blames: ['/'],
+  },
+  refused('a body 10,000 lists deep', post('/customers', `${'['.repeat(10_000)}${']'.repeat(10_000)}`), '/'),
+  refused('no field at all', post('/customers', {}), '/email', '/name'),
+  refused('a field that nobody knows', customer({ role: 'admin' }), '/role'),
+  refused('the locale', customer({ locale: 'de' }), '/locale'),
+  refused('the template', order({ template: 'other' }), '/template'),
+  refused('a total of their own', order({ total: 1 }), '/total'),
+  refused('a status of their own', order({ status: 'SHIPPED' }), '/status'),
+  refused('an id of their own', order({ id: NOBODY }), '/id'),
+  refused(
+    '__proto__',
+    post('/customers', '{"email":"ada@example.com","name":"Ada","__proto__":{"x":1}}'),
+    '/__proto__',
+  ),
+  refused(
+    'constructor',
+    post('/customers', '{"email":"ada@example.com","name":"Ada","constructor":{"prototype":{"x":1}}}'),
+    '/constructor',
+  ),
+  refused('__proto__ in an item', itemsText('sku', '"TEA","__proto__":{"quantity":9}'), '/items/0/__proto__'),
+  refused('a field that looks like a path', customer({ 'a/b~c': 1 }), '/a~1b~0c'),
+  refused(
+    'a query on a POST',
+    post('/customers?dryRun=1', { email: 'ada@example.com', name: 'Ada' }),
+    '/dryRun',
+  ),
+  refused('a body for ship', post(`/orders/${NOBODY}/ship`, { force: true }), '/force'),
+  refused('a list for cancel', post(`/orders/${NOBODY}/cancel`, []), '/'),
+];
+
+export const MONEY: readonly Row[] = [
+  ...[
+    '0',
+    '-1',
+    '1000001',
+    '1.5',
+    '1e7',
+    '1e400',
+    '-0.5',
+    '"1"',
+    'null',
+    'true',
+    '[1]',
+    '{}',
+    '""',
+    '1.00000000000000000001',
+  ].map((text) => refused(`the quantity ${text}`, itemsText('quantity', text), '/items/0/quantity')),
+  ...[
+    '-1',
+    '0.1',
+    '9007199254740992',
+    '9007199254740991.4',
+    '1e16',
+    '1e400',
+    '-1e400',
+    '"450"',
+    'null',
+    'false',
+    '[450]',
+    '"4,50"',
+    '"€4"',
+    '123456789012345678901234567890',
+  ].map((text) => refused(`the price ${text}`, itemsText('unitPrice', text), '/items/0/unitPrice')),
+  ...['1', '1.0', '1e0', '1000000', '10e-1'].map((text) =>
+    soughtFor(`the quantity ${text}`, itemsText('quantity', text)),
+  ),
+  ...['0', '-0', '450', '4.5e2', '9007199254740991'].map((text) =>
+    soughtFor(`the price ${text}`, itemsText('unitPrice', text)),
+  ),
+  refused('a sum beyond all amounts', items({ quantity: 2, unitPrice: 9_007_199_254_740_991 }), '/items'),
+  refused(
+    'a sum beyond all amounts, of two',
+    order({ items: [{ ...item, unitPrice: 9_007_199_254_740_991 }, item] }),
+    '/items',
+  ),
+  refused(
+    'a sum that would run over 64 bits',
+    order({
+      items: Array.from({ length: 100 }, () => ({
+        ...item,
+        quantity: 1_000_000,
+        unitPrice: 9_007_199_254_740_991,
+      })),
+    }),
+    '/items',
+  ),
+  refused('no items', order({ items: [] }), '/items'),
+  refused('a hundred and one items', order({ items: Array.from({ length: 101 }, () => item) }), '/items'),
+  soughtFor('a hundred items', order({ items: Array.from({ length: 100 }, () => item) })),
+  refused('items that are one', order({ items: item }), '/items'),
+  refused('an item that is none', order({ items: [null] }), '/items/0'),
+  refused('items with a length of their own', order({ items: { length: 1, 0: item } }), '/items'),
+  ...[
+    'XXX',
+    'XTS',
+    'XAU',
+    'XDR',
+    'CHE',
+    'eur',
+    'EURO',
+    'EU',
+    '',
+    ' EUR',
+    'EUR\u0000',
+    'BTC',
+    'DEM',
+    '€',
+    978,
+    null,
+  ].map((currency) => refused(`the currency ${JSON.stringify(currency)}`, order({ currency }), '/currency')),
+  ...['JPY', 'KWD', 'CHF'].map((currency) => soughtFor(`the currency ${currency}`, order({ currency }))),
+  ...[
+    '',
+    'ada',
+    NOBODY.slice(1),
+    `${NOBODY}0`,
+    `{${NOBODY}}`,
+    `urn:uuid:${NOBODY}`,
+    NOBODY.replaceAll('-', ''),
+    7,
+    null,
+    { id: NOBODY },
+  ].map((customerId) =>
+    refused(`the customer ${JSON.stringify(customerId)}`, order({ customerId }), '/customerId'),
+  ),
+  soughtFor('a customer in capitals', order({ customerId: NOBODY.toUpperCase() })),
+];
+
+export const TEXTS: readonly Row[] = [
+  ...(
+    [
+      ['nothing', ''],
+      ['spaces', '   '],
+      ['a line break', 'Ada\nBcc: eve@example.com'],
+      ['a carriage return', 'Ada\rX'],
+      ['NUL', 'Ada\u0000'],
+      ['a bell', 'Ada\u0007'],
+      ['DEL', 'Ada\u007f'],
+      ['a control character of the second row', 'Ada\u0085'],
+      ['joiners alone', '\u200d\u200d'],
+      ['201 characters', 'a'.repeat(201)],
+      ['201 characters beyond the first plane', '𝒜'.repeat(201)],
+      ['an accent of its own', 'Ade\u0301le'],
+      ['a number', 7],
+      ['null', null],
+      ['a list', ['Ada']],
+      ['an object', { toString: 'Ada' }],
+    ] as const
+  ).map(([what, name]) => refused(`a name of ${what}`, customer({ name }), '/name')),
+  refused(
+    'a name with half a character',
+    post('/customers', '{"email":"ada@example.com","name":"Ada\\ud83d"}'),
+    '/name',
+  ),
+  refused(
+    'a name with the other half',
+    post('/customers', '{"email":"ada@example.com","name":"\\udc69"}'),
+    '/name',
+  ),
+  ...(
+    [
+      ['of 200 characters', 'a'.repeat(200)],
+      ['of 200 characters beyond the first plane', '𝒜'.repeat(200)],
+      ['with a family in it', 'Ada 👩‍👩‍👧‍👦'],
+      ['from right to left', 'עדה'],
+      ['that ends a script', '</script><script>alert(1)</script>'],
+      ['that is a template', '{{7*7}} <%= 7*7 %> #{7*7}'],
+      ['that is SQL', "Robert'); DROP TABLE customers;--"],
+      ['with percent signs', '%s%n%x %00 %0d%0a'],
+      ['with a backslash', 'Ada\\u0000'],
+    ] as const
+  ).map(([what, name]) => ({ name: `a name ${what}`, raw: customer({ name }), status: 201, fine: true })),
+  ...['sku', 'name'].flatMap((field) => [
+    refused(`a line break in ${field}`, items({ [field]: 'a\nb' }), `/items/0/${field}`),
+    refused(`nothing in ${field}`, items({ [field]: '' }), `/items/0/${field}`),
+    refused(`201 characters in ${field}`, items({ [field]: 'a'.repeat(201) }), `/items/0/${field}`),
+  ]),
+];
+
+export const ADDRESSES: readonly Row[] = [
+  ...[
+    '',
+    ' ',
+    'ada',
+    'ada@',
+    '@example.com',
+    'ada@example',
+    'ada@localhost',
+    'ada@shop.localhost',
+    'ada@@example.com',
+    'ada@example..com',
+    '.ada@example.com',
+    'ada.@example.com',
+    'a..da@example.com',
+    'ada@-example.com',
+    'ada@example-.com',
+    'ada@example.com.',
+    'ada@.example.com',
+    'ada@127.0.0.1',
+    'ada@[127.0.0.1]',
+    'ada@[IPv6:::1]',
+    'ada@example.123',
+    'ada@exam_ple.com',
+    'ada@example.com,eve@example.com',
+    'ada@example.com;eve@example.com',
+    'ada@example.com eve@example.com',
+    'Ada <ada@example.com>',
+    '<ada@example.com>',
+    '"ada"@example.com',
+    '"a b"@example.com',
+    'ada(eve)@example.com',
+    'ada@example.com\r\nBcc: eve@example.com',
+    'ada@example.com\nBcc: eve@example.com',
+    'ada\u0000@example.com',
+    'ada@example.com\u0000',
+    ' ada@example.com',
+    'ada@example.com ',
+    'ada\t@example.com',
+    'ada\u200b@example.com',
+    'ada@exam\u200dple.com',
+    '\u202eada@example.com',
+    '\ufeffada@example.com',
+    'adä@example.com',
+    'ada@exämple.com',
+    'аda@example.com',
+    'ada@example。com',
+    `${'a'.repeat(65)}@example.com`,
+    `ada@${'a'.repeat(64)}.com`,
+    `ada@${'a.'.repeat(125)}com`,
+    'mailto:ada@example.com',
+    'ada@example.com?subject=x',
+    'ada%40example.com',
+    'ada@example.com/..',
+  ].map((email) =>
+    refused(`the address ${JSON.stringify(email).slice(0, 60)}`, customer({ email }), '/email'),
+  ),
+  ...[7, null, ['ada@example.com'], { address: 'ada@example.com' }].map((email) =>
+    refused(`the address ${JSON.stringify(email)}`, customer({ email }), '/email'),
+  ),
+  ...[
+    "o'hara+tag@sub.example.co.uk",
+    "!#$%&'*+/=?^_`{|}~-@example.com",
+    `${'a'.repeat(64)}@example.com`,
+    'A@xn--exmple-cua.com',
+  ].map((email) => ({
+    name: `the address ${email}`,
+    raw: customer({ email }),
+    status: 201,
+    fine: true,
+  })),
+  {
+    name: 'an address in escapes',
+    raw: post('/customers', `{"email":"ada\\u0040example.com","name":"Ada"}`),
+    status: 201,
+    fine: true,
+  },
+  {
+    name: 'a name in two bytes',
+    raw: post('/customers', utf8('{"email":"ada@example.com","name":"Ad\u00e4"}').replace(utf8('ä'), 'ä')),
+    status: 201,
+    fine: true,
+  },
+];
