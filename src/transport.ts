@@ -78,11 +78,12 @@ export function guardTransport(
     inProgress += 1;
     request.inProgress = true;
   });
-  const leave = async (request: FastifyRequest): Promise<void> => {
+  // When its work is done, also for somebody who has gone away meanwhile: `onResponse` is not called then.
+  app.addHook('onSend', async (request, _reply, payload) => {
     if (request.inProgress) inProgress -= 1;
     request.inProgress = false;
-  };
-  app.addHook('onResponse', leave); // also of an answer that nobody was there for
+    return payload;
+  });
 }
 
 async function requireHost(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {

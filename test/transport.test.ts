@@ -1,0 +1,79 @@
+/** Under pressure: so many requests are worked on at a time, further ones are told to come again, and the process stays to be asked. */
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
+import { sql } from 'drizzle-orm';
+import postgres from 'postgres';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { run } from '../src/database.ts';
+import { until } from './support/until.ts';
+import { type Ask, anonymous, blamed, openWeb, withKey } from './support/web.ts';
+import { openWorld, type World } from './support/world.ts';
+
+const MOST = 3;
+
+describe('with as many requests in progress as there may be', () => {
+  let world: World;
+  let app: Awaited<ReturnType<typeof openWeb>>;
+  let ask: Ask;
+  beforeAll(async () => {
+    world = await openWorld();
+    app = await openWeb(world, { mostInProgress: MOST });
+    ask = withKey(app);
+  });
+  afterAll(() => world.close());
+
+  /** Does something while nobody can read orders. */
+  async function whileLocked(
+    act: (waiting: (count: number) => Promise<unknown>) => Promise<void>,
+  ): Promise<void> {
+    const blocker = postgres(world.config.databaseUrl, { max: 1 });
+    // On another connection: in a transaction that view stands still.
+    const waiting = (count: number) =>
+      until(async () => {
+        const rows = await run(
+          world.db,
+          sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        );
+        return rows.length === count;
+      }, `${count} requests that wait`);
+    try {
+      await blocker.unsafe('begin; lock table orders in access exclusive mode');
+      await act(waiting);
+    } finally {
+      await blocker.unsafe('rollback');
+      await blocker.end();
+    }
+  }
+
+  it('the next is answered 503 with Retry-After, health is answered, and all is well afterwards', async () => {
+    const held: Promise<{ status: number }>[] = [];
+    await whileLocked(async (waiting) => {
+      for (let i = 0; i < MOST; i += 1) held.push(ask('GET', '/orders'));
+      await waiting(MOST);
+      const refused = await ask('GET', '/orders');
+      expect([refused.status, refused.headers['retry-after'], blamed(refused, 503)]).toEqual([503, '1', []]);
+      // Also what touches no table waits its turn; who has no key is told so first.
+      expect((await ask('GET', '/customers/7')).status).toBe(400);
+      expect((await anonymous(app)('GET', '/orders')).status).toBe(401);
+      for (const path of ['/livez', '/readyz', '/metrics'])
+        expect((await anonymous(app)('GET', path)).status, path).toBe(200);
+    });
+    for (const { status } of await Promise.all(held)) expect(status).toBe(200);
+    expect((await ask('GET', '/orders')).status).toBe(200);
+  });
+
+  it('a place is free again when whoever had it has gone away', async () => {
+    await app.listen({ host: '127.0.0.1', port: 0 });
+    const { port } = app.server.address() as AddressInfo; // it listens on TCP
+    await whileLocked(async (waiting) => {
+      const gone = Array.from({ length: MOST }, () => connect(port, '127.0.0.1'));
+      for (const socket of gone)
+        socket.write('GET /orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer test-key\r\n\r\n');
+      await waiting(MOST);
+      for (const socket of gone) socket.destroy();
+      await Promise.all(gone.map((socket) => once(socket, 'close')));
+    });
+    await until(async () => (await ask('GET', '/orders')).status === 200, 'a free place');
+  });
+});
