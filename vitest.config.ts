@@ -12,6 +12,7 @@ const OWN_SERVERS = [
   'test/full-redis.test.ts',
   'test/evicting-redis.test.ts',
   'test/doctor-redis.test.ts',
+  'test/attack.test.ts',
   'test/prove.test.ts',
   'test/self.test.ts',
 ];

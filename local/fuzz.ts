@@ -31,7 +31,7 @@ async function fuzz(options: Options): Promise<number> {
   const closers: (() => Promise<unknown>)[] = [];
   say(`Fuzzing with seed ${options.seed}: ${options.requests} requests, ${options.concurrency} at a time\n`);
   try {
-    const target = await openTarget(say, (close) => closers.push(close), stop.signal);
+    const target = await openTarget('fuzz', say, (close) => closers.push(close), stop.signal);
     const report = await run({
       ...{ ...target, credentials: CREDENTIALS, signal: stop.signal },
       ...{

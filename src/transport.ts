@@ -63,7 +63,7 @@ export function guardTransport(
   server.on('connect', (_request, socket) => socket.end(bare(400, 'This server is no proxy.', shield)));
 
   app.removeContentTypeParser('text/plain'); // JSON only
-  app.addHook('onRequest', requireHost);
+  app.addHook('onRequest', refuseDoubtful);
   app.addHook('preParsing', requireJson);
 
   let inProgress = 0;
@@ -86,9 +86,21 @@ export function guardTransport(
   });
 }
 
-async function requireHost(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  if (request.raw.httpVersion !== '1.1' || request.headers.host !== undefined) return;
-  return sendProblem(reply, 400, 'The header Host is missing.');
+/** Two readers of such a request could take it for two different ones. Node keeps the first of such headers and drops the others. */
+async function refuseDoubtful(
+  { raw }: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply | undefined> {
+  const refuse = (detail: string) => sendProblem(reply.header('connection', 'close'), 400, detail);
+  const count = (name: string) =>
+    raw.rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === name).length;
+  // A line without a version is taken for HTTP/0.9, which knows no headers.
+  if (!/^1\.[01]$/.test(raw.httpVersion)) return refuse('This is not HTTP as it is spoken here.');
+  if (raw.httpVersion === '1.1' ? count('host') !== 1 : count('host') > 1)
+    return refuse('A request has one header Host.');
+  for (const name of ['authorization', 'content-type'])
+    if (count(name) > 1) return refuse(`A request has one header ${name}.`);
+  return undefined;
 }
 
 /** Fastify takes every type that begins like ours, whatever charset follows, and bodies in any encoding as they are. */
@@ -139,7 +151,9 @@ const REFUSALS: Readonly<Record<string, readonly [status: number, detail: string
 
 /** What cannot be read as HTTP, or not in time: there is no request, and nothing more is read. */
 function refuseConnection(error: Error & { code?: string }, socket: Socket, shield: Shield): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // An answer in the middle of another would be taken for a part of it.
+  const begun = (socket as { _httpMessage?: { headersSent: boolean } })._httpMessage?.headersSent; // Node's own, of no type
+  if (error.code === 'ECONNRESET' || !socket.writable || begun) {
     socket.destroy();
     return;
   }

@@ -1,4 +1,4 @@
-/** The provider's reports: signed by it, taken in once each, and never a reason for it to ask again without end. */
+/** The provider's reports: signed by it, taken in once each, and what is not understood is no reason for it to ask again. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';

@@ -29,13 +29,17 @@ export interface Target {
   readonly log: () => readonly string[];
 }
 
-/** @param onClose takes what must be closed at the end, in the order of opening. */
+/**
+ * @param folder where its stores lie: two of a kind cannot run at a time.
+ * @param onClose takes what must be closed at the end, in the order of opening.
+ */
 export async function openTarget(
+  folder: 'fuzz' | 'attack',
   say: (line: string) => void,
   onClose: (close: () => Promise<unknown>) => void,
   signal: AbortSignal,
 ): Promise<Target> {
-  const stores = await openStores({ directory: join(DATA, 'fuzz') });
+  const stores = await openStores({ directory: join(DATA, folder) });
   onClose(stores.close);
   signal.throwIfAborted();
   const entries = parseProcfile(readFileSync(join(ROOT, 'Procfile'), 'utf8')).filter(({ type }) =>

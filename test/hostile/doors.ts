@@ -54,7 +54,7 @@ export const AUTH: readonly Row[] = [
   {
     name: 'a right key behind a wrong one',
     raw: get('/orders', 'Authorization: Bearer wrong', KEY),
-    status: 401,
+    status: 400,
   },
   {
     name: 'the scheme in capitals',

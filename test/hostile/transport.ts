@@ -157,7 +157,13 @@ export const TRANSPORT: readonly Row[] = [
   },
   { name: 'no host', raw: 'GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n', status: 400 },
   { name: 'HTTP/1.0 without a host', raw: 'GET /livez HTTP/1.0\r\n\r\n', status: 200, fine: true },
-  { name: 'HTTP/0.9', raw: 'GET /orders\r\n\r\n', status: 401 },
+  { name: 'HTTP/0.9', raw: 'GET /orders\r\n\r\n', status: 400 },
+  {
+    name: 'two hosts',
+    raw: wire({ path: '/livez', headers: ['Host: elsewhere.example'] }),
+    status: 400,
+  },
+  { name: 'two types', raw: typed('application/json', ada, 'Content-Type: text/plain'), status: 400 },
   {
     name: 'a whole address in place of a path',
     raw: wire({ path: 'http://elsewhere.example/orders', headers: [KEY] }),
