@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../src/database.ts';
 import { QUEUE } from '../src/queue.ts';
 import { type Company, company, type RunningProcess } from './support/processes.ts';
+import { redisDump } from './support/redis-dump.ts';
 import { report, signed } from './support/reports.ts';
 import { until } from './support/until.ts';
 import { openWorld, type World } from './support/world.ts';
@@ -216,21 +217,6 @@ async function refusals(): Promise<void> {
     expect((await ask(method, path, body, headers)).status, path).toBeGreaterThanOrEqual(400);
 }
 
-/** Everything that Redis holds, as text. */
-async function redisDump(): Promise<string> {
-  const { redis } = world;
-  const read: Record<string, (key: string) => Promise<unknown>> = {
-    string: (key) => redis.get(key),
-    hash: (key) => redis.hgetall(key),
-    list: (key) => redis.lrange(key, 0, -1),
-    set: (key) => redis.smembers(key),
-    zset: (key) => redis.zrange(key, '0', '-1'),
-    stream: (key) => redis.xrange(key, '-', '+'),
-  };
-  const parts = (await redis.keys('*')).map(async (key) => [key, await read[await redis.type(key)]?.(key)]);
-  return JSON.stringify(await Promise.all(parts));
-}
-
 describe('after all that, no name, no address and no secret stands', () => {
   it('in the log of any process', () => {
     for (const output of outputs) {
@@ -242,7 +228,7 @@ describe('after all that, no name, no address and no secret stands', () => {
   });
 
   it('in Redis', async () => {
-    const dump = await redisDump();
+    const dump = await redisDump(world.redis);
     expect(dump).toContain('order.created'); // it does look inside
     expect(foundIn(dump)).toEqual([]);
   });
