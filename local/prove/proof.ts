@@ -157,6 +157,8 @@ async function openSystem(
       RESEND_BASE_URL: provider.url,
       EMAIL_FROM: 'The Shop <orders@shop.example>',
       EMAIL_RATE_PER_SECOND: '1000',
+      ORDER_RATE_PER_MINUTE: '1000000000',
+      RECIPIENT_RATE_PER_HOUR: '1000000000',
       ...timings,
     },
   });
