@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { type FastifyInstance, fastify } from 'fastify';
 import '@fastify/swagger'; // for the type of `hide`
 import type { Process } from './lifecycle.ts';
+import { SILENCE_MS, takeTurns } from './transport.ts';
 
 /** Adds the three routes. They are for the private network, and carry no personal data. */
 export function addHealthRoutes(app: FastifyInstance, process: Process): void {
@@ -21,7 +22,8 @@ export function addHealthRoutes(app: FastifyInstance, process: Process): void {
 
 /** Serves the three routes alone: for processes that have no API of their own. */
 export async function serveHealth(process: Process): Promise<void> {
-  const app = fastify({ logger: false });
+  const app = fastify({ logger: false, connectionTimeout: SILENCE_MS });
+  takeTurns(app.server);
   addHealthRoutes(app, process);
   process.onClose('health', httpCloser(app));
   await app.listen({ host: process.config.host, port: process.config.port });

@@ -17,8 +17,12 @@ import { answerError, sendProblem } from './problem.ts';
 const HEADERS_MS = 10_000;
 const REQUEST_MS = 15_000;
 const KEEP_ALIVE_MS = 65_000;
+/** Nothing came and nothing went for so long: also who does not read an answer is cut off. A statement ends long before. */
+export const SILENCE_MS = 30_000;
 /** Further connections are dropped at once. One that idles costs some ten kilobytes. */
 const MOST_CONNECTIONS = 5_000;
+/** Requests that one connection may send before the first of them is answered. */
+const MOST_IN_ADVANCE = 100;
 /** So many requests are worked on at a time, those that wait for the ledger included. */
 const MOST_IN_PROGRESS = 1_000;
 const BODY_BYTES = 64 * 1024;
@@ -42,6 +46,7 @@ interface Shield {
 export function transportOptions(shield: Shield) {
   return {
     bodyLimit: BODY_BYTES,
+    connectionTimeout: SILENCE_MS,
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     http: { headersTimeout: HEADERS_MS, connectionsCheckingInterval: 1_000, requireHostHeader: false },
@@ -58,9 +63,13 @@ export function guardTransport(
 ): void {
   const { server } = app;
   server.maxConnections = MOST_CONNECTIONS;
+  takeTurns(server);
   // An `Expect` that we don't know may be ignored; Node's own 417 is no problem document and has none of our headers.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
-  server.on('connect', (_request, socket) => socket.end(bare(400, 'This server is no proxy.', shield)));
+  server.on('connect', (_request, socket) => {
+    socket.on('error', () => socket.destroy()); // Node has taken its own listeners off it
+    socket.end(bare(400, 'This server is no proxy.', shield), () => socket.destroy());
+  });
 
   app.removeContentTypeParser('text/plain'); // JSON only
   app.addHook('onRequest', refuseDoubtful);
@@ -83,6 +92,33 @@ export function guardTransport(
     if (request.inProgress) inProgress -= 1;
     request.inProgress = false;
     return payload;
+  });
+}
+
+/**
+ * Requests that came in advance on one connection are looked at one after another. Node hands all of them over at once: their answers would wait
+ * in memory for a client that does not read, and what stands behind an unread answer is never told that the connection has ended.
+ */
+export function takeTurns(server: Server): void {
+  const listeners = server.listeners('request');
+  server.removeAllListeners('request');
+  const waiting = new WeakMap<Socket, (() => void)[]>();
+  server.on('request', (request, response) => {
+    const { socket } = request;
+    const handle = () => {
+      for (const listener of listeners) listener.call(server, request, response);
+    };
+    const ahead = waiting.get(socket);
+    const line = ahead ?? [];
+    waiting.set(socket, line);
+    response.once('close', () => {
+      const next = line.shift();
+      if (!next) waiting.delete(socket);
+      else if (!socket.destroyed) next();
+    });
+    if (!ahead) handle();
+    else if (line.length < MOST_IN_ADVANCE) line.push(handle);
+    else socket.destroy();
   });
 }
 

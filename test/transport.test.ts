@@ -1,11 +1,16 @@
-/** Under pressure: so many requests are worked on at a time, further ones are told to come again, and the process stays to be asked. */
+/**
+ * Under pressure: so many requests are worked on at a time, further ones are told to come again, and the process stays to be asked. And
+ * clients that ask much in advance, or leave in the middle.
+ */
 import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../src/database.ts';
+import { takeTurns } from '../src/transport.ts';
 import { until } from './support/until.ts';
 import { type Ask, anonymous, blamed, openWeb, withKey } from './support/web.ts';
 import { openWorld, type World } from './support/world.ts';
@@ -75,5 +80,82 @@ describe('with as many requests in progress as there may be', () => {
       await Promise.all(gone.map((socket) => once(socket, 'close')));
     });
     await until(async () => (await ask('GET', '/orders')).status === 200, 'a free place');
+  });
+
+  it('what one connection asks in advance waits for its turn, and is answered in order', async () => {
+    const { port } = app.server.address() as AddressInfo; // it listens on TCP since the test before
+    const socket = connect(port, '127.0.0.1').setEncoding('latin1');
+    let heard = '';
+    socket.on('data', (text: string) => {
+      heard += text;
+    });
+    await whileLocked(async (waiting) => {
+      const asked = (path: string) =>
+        `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer test-key\r\n\r\n`;
+      socket.write([...Array<string>(MOST).fill('/orders'), '/livez', '/customers/7'].map(asked).join(''));
+      await waiting(1);
+      expect((await ask('GET', '/customers/7')).status, 'its others have no place').toBe(400);
+    });
+    const answers = () => [...heard.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status));
+    await until(async () => answers().length === MOST + 2, 'all answers');
+    expect(answers()).toEqual([...Array<number>(MOST).fill(200), 200, 400]);
+    socket.destroy();
+  });
+
+  it('who asks for a tunnel and has gone when it is refused ends nothing', async () => {
+    const { port } = app.server.address() as AddressInfo; // as above
+    for (let i = 0; i < 500; i += 1) {
+      const socket = connect(port, '127.0.0.1');
+      await once(socket, 'connect');
+      socket.write('CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n');
+      socket.resetAndDestroy();
+    }
+    expect((await ask('GET', '/orders')).status).toBe(200); // an error that nobody hears fails this file
+  });
+});
+
+describe('requests in advance', () => {
+  /** A server that answers nothing by itself. */
+  async function openSilent() {
+    const asked: { url: string | undefined; response: ServerResponse }[] = [];
+    const server = createServer(({ url }, response) => asked.push({ url, response }));
+    takeTurns(server);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1'); // it listens on TCP
+    const arrivals = (count: number) => until(async () => asked.length === count, `request ${count}`);
+    const send = (from: number, count: number) =>
+      socket.write(
+        Array.from({ length: count }, (_, i) => `GET /${from + i} HTTP/1.1\r\nHost: x\r\n\r\n`).join(''),
+      );
+    return { asked, server, socket, arrivals, send };
+  }
+
+  it('a hundred wait, one by one; with more the connection is cut', async () => {
+    const { asked, server, socket, arrivals, send } = await openSilent();
+    send(1, 101);
+    for (let i = 1; i <= 3; i += 1) {
+      await arrivals(i);
+      asked.at(-1)?.response.end();
+    }
+    await arrivals(4);
+    const closed = once(socket, 'close');
+    socket.resume();
+    send(102, 4); // 97 wait, and 4 more are one too many
+    await closed;
+    expect(asked.map(({ url }) => url)).toEqual(['/1', '/2', '/3', '/4']);
+    server.close();
+  });
+
+  it('nothing is begun for a client that has gone', async () => {
+    const { asked, server, socket, arrivals, send } = await openSilent();
+    send(1, 50);
+    await arrivals(1);
+    const gone = once(asked[0]?.response ?? socket, 'close');
+    socket.destroy();
+    await gone;
+    server.close();
+    await once(server, 'close');
+    expect(asked.map(({ url }) => url)).toEqual(['/1']);
   });
 });
