@@ -80,6 +80,7 @@ const NEIGHBOURS: Readonly<Record<string, string>> = {
   'src/turnstile.ts → src/deadline.ts': 'nobody waits for ever',
   'src/failpoints.ts → src/config.ts': 'the type of what it is armed with',
   'src/health.ts → src/lifecycle.ts': 'the type of whose health it tells: a process',
+  'src/health.ts → src/transport.ts': 'requests of one connection take turns there too',
   'src/gate.ts → src/queue.ts': 'the type of what a gate pauses: a consumer',
   'src/ledger.ts → src/database.ts': 'what a process holds of it',
   'src/ledger.ts → src/deadline.ts': 'a fresh connection has one',
