@@ -10,9 +10,9 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest 
 import type { Config } from './config.ts';
 import type { Database } from './database.ts';
 import type { Counter } from './limits.ts';
-import { requireSignIn } from './operators.ts';
+import { requireSignIn, SAFE_METHODS } from './operators.ts';
 import { type ActResult, backlog, retryAllDead, retryMessage } from './outbox.ts';
-import { addProblemHandlers, sendProblem } from './problem.ts';
+import { answerError, sendProblem } from './problem.ts';
 import { parseJobId, QUEUE, type QueueDoor } from './queue.ts';
 import { storyRoutes } from './story.ts';
 
@@ -49,7 +49,8 @@ const RETRY_ALL = '/api/queues/:queueName/retry/:queueStatus';
 export const adminRoutes: FastifyPluginAsync<BoardParts> = async (app, parts) => {
   await requireSignIn(app, parts.accounts, parts.wrong);
   app.addHook('onRequest', requireSameOrigin);
-  addProblemHandlers(app);
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler(app.answerUnknown); // of this scope: it asks for credentials before it answers
   await app.register(storyRoutes, { db: parts.db });
   await app.register(boardRoutes, { ...parts, prefix: '/queues' });
 };
@@ -138,7 +139,7 @@ class GatedAdapter extends FastifyAdapter {
   /** Bull Board's own would tell what went wrong, and in development its stack. */
   override setErrorHandler(): this {
     return super.setErrorHandler((error: Error & { statusCode?: number }) =>
-      error.statusCode && error.statusCode < 500
+      error instanceof URIError || (error.statusCode && error.statusCode < 500)
         ? refusal(404, 'Not Found', 'There is nothing at this address.')
         : refusal(500, 'Internal Server Error', 'The queue cannot be read now: is Redis away?'),
     );
@@ -161,19 +162,23 @@ function gate(route: AppControllerRoute): AppControllerRoute {
     return { ...route, handler: () => refusal(403, 'Forbidden', 'From here one can look and retry.') };
   return {
     ...route,
-    handler: (request) => route.handler(request && { ...request, query: bounded(request.query) }),
+    // Keys of the queue itself would be read as jobs.
+    handler: (request) =>
+      request?.params.jobId !== undefined && !parseJobId(request.params.jobId)
+        ? refusal(404, 'Not Found', 'There is no such job.')
+        : route.handler(request && { ...request, query: bounded(request.query) }),
   };
 }
 
 const MOST_JOBS_PER_PAGE = 100;
+const MOST_PAGES = 1_000_000;
 
-/** A page of the failed set as large as somebody asks for would not fit into memory. */
+/** A page of the failed set as large as somebody asks for would not fit into memory, nor its number into Redis. */
 function bounded(query: Record<string, string>): Record<string, string> {
-  const wished = Number(query.jobsPerPage);
-  return wished > MOST_JOBS_PER_PAGE ? { ...query, jobsPerPage: String(MOST_JOBS_PER_PAGE) } : query;
+  const most = { jobsPerPage: MOST_JOBS_PER_PAGE, page: MOST_PAGES };
+  const above = Object.entries(most).filter(([name, limit]) => Number(query[name]) > limit);
+  return { ...query, ...Object.fromEntries(above.map(([name, limit]) => [name, String(limit)])) };
 }
-
-const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
  * Another site must not act with an operator's credentials. Browsers say where a request comes from (on plain HTTP only by

@@ -19,22 +19,28 @@ export interface Taken {
   readonly seconds: number;
 }
 
-export interface Counter {
-  readonly limit: Limit;
-  /** Counts one more of that one, if it is allowed. */
-  take(who: string): Taken;
-  /** Takes one back: it came to nothing. */
-  giveBack(who: string): void;
-  /** What was counted here and not told yet; and who hears of it takes it in with `hear`. */
-  untold(): Untold;
+/** One that was counted, if it was allowed. */
+export interface Place extends Taken {
+  /** It came to nothing: it is counted no longer. To be called once at most. */
+  giveBack(): void;
 }
 
-interface Untold {
+export interface Counter {
+  readonly limit: Limit;
+  /** Counts one more of that one, if it is allowed; what is refused is not counted. */
+  take(who: string): Place;
+  /** What other processes are to be told of: up to a thousand at a time. It counts as told, whether they hear of it or not. */
+  pending(): Pending;
+}
+
+interface Pending {
   /** Names the limit and the window, and nobody. */
   readonly key: string;
   readonly counts: readonly { readonly field: string; readonly by: number }[];
-  /** @param totals what all have counted, in the order of `counts`. */
-  hear(totals: readonly number[]): void;
+  /** Whether there is more to tell. */
+  readonly more: boolean;
+  /** Takes in what others have counted. Where it is never called they are taken to have counted what they had before. @param totals of all processes, in the order of `counts`. */
+  merge(totals: readonly number[]): void;
 }
 
 interface Entry {
@@ -44,11 +50,18 @@ interface Entry {
   others: number;
 }
 
-/** @param capacity how many are remembered at most; the one that was met first is forgotten for another. */
+const TOLD_AT_ONCE = 1_000;
+
+/**
+ * @param capacity how many are remembered at most. The one that was met first is forgotten for another, and may begin anew: the limit is
+ *   no stronger than the memory that it is given.
+ */
 export function createCounter(limit: Limit, capacity: number, now: () => number = Date.now): Counter {
   const { name, most, windowSeconds } = limit;
   let window = 0;
   let entries = new Map<string, Entry>();
+  /** Those that were asked for since others were told last. */
+  let asked = new Map<string, Entry>();
 
   function turn(): number {
     const seconds = now() / 1_000;
@@ -56,6 +69,7 @@ export function createCounter(limit: Limit, capacity: number, now: () => number 
     if (current !== window) {
       window = current;
       entries = new Map();
+      asked = new Map();
     }
     return Math.max(1, Math.ceil((current + 1) * windowSeconds - seconds));
   }
@@ -64,10 +78,15 @@ export function createCounter(limit: Limit, capacity: number, now: () => number 
     const known = entries.get(who);
     if (known) return known;
     const [first] = entries.size >= capacity ? entries.keys() : [];
-    if (first !== undefined) entries.delete(first);
+    if (first !== undefined) forget(first);
     const entry = { own: 0, told: 0, others: 0 };
     entries.set(who, entry);
     return entry;
+  }
+
+  function forget(who: string): void {
+    entries.delete(who);
+    asked.delete(who);
   }
 
   return {
@@ -75,28 +94,41 @@ export function createCounter(limit: Limit, capacity: number, now: () => number 
     take(who) {
       const seconds = turn();
       const entry = entryOf(who);
+      asked.set(who, entry);
       const left = most - entry.own - entry.others;
-      if (left <= 0) return { allowed: false, left: 0, seconds };
+      if (left <= 0) return { allowed: false, left: 0, seconds, giveBack: () => undefined };
       entry.own += 1;
-      return { allowed: true, left: left - 1, seconds };
+      const giveBack = () => {
+        entry.own -= 1;
+        if (entries.get(who) !== entry) return; // of a window that is over, or forgotten
+        // Who never had one must not drive out those who had.
+        if (entry.own + entry.told + entry.others === 0) forget(who);
+        else asked.set(who, entry);
+      };
+      return { allowed: true, left: left - 1, seconds, giveBack };
     },
-    giveBack(who) {
+    pending() {
       turn();
-      const entry = entries.get(who);
-      if (entry && entry.own > 0) entry.own -= 1;
-    },
-    untold() {
-      turn();
-      const telling = [...entries].filter(([, { own, told }]) => own !== told);
-      const counts = telling.map(([who, { own, told }]) => ({ field: anonymous(who), by: own - told }));
+      const telling: [string, Entry][] = [];
+      // Of few all are told, also those that nobody asked for meanwhile: so what others have used up is heard of at once.
+      for (const one of entries.size <= TOLD_AT_ONCE ? entries : asked) {
+        if (telling.length === TOLD_AT_ONCE) break;
+        telling.push(one);
+      }
+      const counts = telling.map(([who, entry]) => {
+        const by = entry.own - entry.told;
+        // Before it is sent: an answer that is lost says nothing, and telling twice would use up what is left.
+        entry.told = entry.own;
+        asked.delete(who);
+        return { field: anonymous(who), by };
+      });
       return {
         key: `${name}:${window}`,
         counts,
-        hear: (totals) => {
-          for (const [i, [, entry]] of telling.entries()) {
-            entry.told += counts[i]?.by ?? 0;
+        more: asked.size > 0,
+        merge: (totals) => {
+          for (const [i, [, entry]] of telling.entries())
             entry.others = Math.max(0, (totals[i] ?? 0) - entry.told);
-          }
         },
       };
     },
@@ -131,7 +163,7 @@ export interface Limits {
   readonly recipient: Counter;
   /** Wrong credentials, per address that they come from. Each process counts its own. */
   readonly wrong: Counter;
-  /** One round: tells what was counted here, and hears of the others. */
+  /** One round: tells what was counted here, and hears of the others. Answers whether there is more to tell. */
   exchange(): Promise<boolean>;
 }
 
@@ -169,11 +201,13 @@ export function createLimits(
     recipient,
     wrong,
     async exchange() {
+      let anyMore = false;
       for (const counter of [orders, recipient]) {
-        const { key, counts, hear } = counter.untold();
-        if (counts.length > 0) hear(await addCounts(key, counts, 2 * counter.limit.windowSeconds));
+        const { key, counts, more, merge } = counter.pending();
+        anyMore ||= more;
+        if (counts.length > 0) merge(await addCounts(key, counts, 2 * counter.limit.windowSeconds));
       }
-      return false;
+      return anyMore;
     },
   };
 }

@@ -16,7 +16,8 @@ declare module 'fastify' {
 
 type Role = 'operator' | 'viewer';
 
-const SAFE_METHODS = new Set(['GET', 'HEAD']);
+/** They change nothing. */
+export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** Lets nobody in without credentials, and a viewer not act. */
 export async function requireSignIn(

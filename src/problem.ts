@@ -1,6 +1,6 @@
 /** Error answers: RFC 9457 `application/problem+json`, without stack, SQL or anything the client has not sent. */
 import { STATUS_CODES } from 'node:http';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isUnavailable } from './database.ts';
 import { inWords } from './fields.ts';
 import { plain } from './lifecycle.ts';
@@ -55,12 +55,7 @@ const INVALID = {
   querystring: 'The query is not valid.',
 };
 
-/** Makes problems of everything that goes wrong in `app`, unknown routes included. */
-export function addProblemHandlers(app: FastifyInstance): void {
-  app.setErrorHandler(answerError);
-  app.setNotFoundHandler((_request, reply) => sendProblem(reply, 404, 'There is nothing at this address.'));
-}
-
+/** Makes a problem of what went wrong. */
 export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (error.validation) {
     return sendProblem(reply, 400, INVALID[error.validationContext ?? 'body'], fieldErrors(error));

@@ -22,11 +22,12 @@ export const SILENCE_MS = 30_000;
 /** Further connections are dropped at once. One that idles costs some ten kilobytes. */
 const MOST_CONNECTIONS = 5_000;
 /** Requests that one connection may send before the first of them is answered. */
-const MOST_IN_ADVANCE = 100;
+const MOST_IN_ADVANCE = 256;
 /** So many requests are worked on at a time, those that wait for the ledger included. */
 const MOST_IN_PROGRESS = 1_000;
 const BODY_BYTES = 64 * 1024;
 
+const SIGN_IN = 'Basic realm="Order Notifications", charset="UTF-8"';
 const PROBES = /^\/(?:livez|readyz|metrics)(?:\?|$)/;
 const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*(?:utf-8|"utf-8")[ \t]*)?$/i;
 
@@ -34,6 +35,10 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Whether it is one of those in progress. */
     inProgress: boolean;
+  }
+  interface FastifyInstance {
+    /** Where no route is: 404, or 405 where another method has one. */
+    answerUnknown: (request: FastifyRequest, reply: FastifyReply) => FastifyReply;
   }
 }
 
@@ -141,9 +146,10 @@ async function refuseDoubtful(
 
 /** Fastify takes every type that begins like ours, whatever charset follows, and bodies in any encoding as they are. */
 async function requireJson(
-  { headers }: FastifyRequest,
+  { headers, is404 }: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply | undefined> {
+  if (is404) return undefined; // there is nothing that could take it in any form
   const { 'content-encoding': encoding = 'identity', 'content-type': type = '' } = headers;
   const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
   if (!hasBody) return undefined;
@@ -164,17 +170,25 @@ export function answerUnknown(app: FastifyInstance): void {
     for (const one of [method].flat()) methods.add(one);
     if (!path) known.push({ form: new RegExp(source), methods });
   });
-  app.setNotFoundHandler((request, reply) => {
+  app.decorate('answerUnknown', (request, reply) => {
     const [path = ''] = request.url.split('?', 1);
     const methods = known.filter(({ form }) => form.test(path)).flatMap((one) => [...one.methods]);
     if (methods.length === 0) return sendProblem(reply, 404, 'There is nothing at this address.');
     reply.header('allow', [...new Set(methods)].sort().join(', '));
     return sendProblem(reply, 405, 'This address does not know this method.');
   });
+  app.setNotFoundHandler(app.answerUnknown);
 }
 
 /** What the router refuses reaches no error handler, and no hook. Its words repeat the whole of what was asked. */
 function refusePath(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  // Like every path there, whether it can be read or not: what it would lead to is nobody's business.
+  if (/^\/admin\b/i.test(request.url) && request.headers.authorization === undefined)
+    return sendProblem(
+      reply.header('www-authenticate', SIGN_IN),
+      401,
+      'Sign in as an operator or as a viewer.',
+    );
   if (error.statusCode === 414) return sendProblem(reply, 414, 'The path is too long.');
   if (error.statusCode === 400) return sendProblem(reply, 400, 'The path cannot be read.');
   return answerError(error, request, reply);

@@ -63,7 +63,7 @@ export async function createWeb(
   await app.register(swagger, documentOf(config.publicUrl));
   await app.register(swaggerUi, { routePrefix: '/docs', theme: { title: 'Order Notifications: API' } });
   await app.register(apiRoutes, { db, apiKeys: config.apiKeys, limits, onStaged });
-  await app.register(webhookRoutes, { db, secrets: config.resendWebhookSecrets });
+  await app.register(webhookRoutes, { db, secrets: config.resendWebhookSecrets, wrong: limits.wrong });
   await app.register(adminRoutes, {
     ...{ prefix: '/admin', db, queue, onStaged },
     accounts: config,

@@ -4,14 +4,18 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { NoQuery, problems } from './api/schemas.ts';
+import { refuseCredentials } from './credentials.ts';
 import type { Database } from './database.ts';
 import { type ProviderEvent, receiveEvent } from './deliveries.ts';
+import type { Counter } from './limits.ts';
 import { sendProblem } from './problem.ts';
 
 export interface WebhookParts {
   readonly db: Database;
   /** `whsec_…`, the old and the new one while they are rotated. */
   readonly secrets: readonly string[];
+  /** Of wrong credentials. */
+  readonly wrong: Counter;
 }
 
 /** Older reports, and those from the future, may be somebody's who has listened. */
@@ -29,7 +33,7 @@ const SignatureHeaders = Type.Object({
   ),
 });
 
-export const webhookRoutes: FastifyPluginAsyncTypebox<WebhookParts> = async (app, { db, secrets }) => {
+export const webhookRoutes: FastifyPluginAsyncTypebox<WebhookParts> = async (app, { db, secrets, wrong }) => {
   const keys = secrets.map((secret) => Buffer.from(secret.slice('whsec_'.length), 'base64'));
   // The signature is over the very bytes.
   app.removeContentTypeParser('application/json');
@@ -47,7 +51,7 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<WebhookParts> = async (app
         querystring: NoQuery,
         response: {
           200: Type.Object({ received: Type.Literal(true) }),
-          ...problems(400, 401, 404, 413, 415, 503),
+          ...problems(400, 401, 404, 413, 415, 429, 503),
         },
       },
     },
@@ -56,7 +60,11 @@ export const webhookRoutes: FastifyPluginAsyncTypebox<WebhookParts> = async (app
         return sendProblem(reply, 404, 'No secret is set here for reports of the provider.');
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       const id = verified(request.headers, body, keys);
-      if (id === undefined) return sendProblem(reply, 401, 'This report is not signed by the provider.');
+      if (id === undefined)
+        return refuseCredentials(reply, wrong, {
+          given: request.headers['svix-signature'] !== undefined,
+          detail: 'This report is not signed by the provider.',
+        });
       const event = readEvent(id, body);
       if (!event)
         return sendProblem(reply, 400, 'The body is not valid.', [{ path: '', message: 'is not a report' }]);

@@ -64,7 +64,7 @@ describe.each(Object.entries(TABLES))('%s', (_area, rows) => {
     async (_name, status, row) => {
       let answer = await exchange(web.port, row.raw);
       // Twenty wrong credentials a minute are 401; how they are answered after that is told elsewhere.
-      if (status === 401 && answer.status === 429)
+      if (status === 401 && answer.status === 429 && /^(?:authorization|svix-signature):/im.test(row.raw))
         answer = { ...answer, status: 401, headers: { ...answer.headers, ...row.headers } };
       expect(answer.status, answer.body).toBe(status);
       expect(faultsOf(answer)).toEqual([]);

@@ -131,9 +131,9 @@ describe('requests in advance', () => {
     return { asked, server, socket, arrivals, send };
   }
 
-  it('a hundred wait, one by one; with more the connection is cut', async () => {
+  it('256 wait, one by one; with more the connection is cut', async () => {
     const { asked, server, socket, arrivals, send } = await openSilent();
-    send(1, 101);
+    send(1, 257);
     for (let i = 1; i <= 3; i += 1) {
       await arrivals(i);
       asked.at(-1)?.response.end();
@@ -141,7 +141,7 @@ describe('requests in advance', () => {
     await arrivals(4);
     const closed = once(socket, 'close');
     socket.resume();
-    send(102, 4); // 97 wait, and 4 more are one too many
+    send(258, 4); // 253 wait, and 4 more are one too many
     await closed;
     expect(asked.map(({ url }) => url)).toEqual(['/1', '/2', '/3', '/4']);
     server.close();

@@ -68,7 +68,7 @@ function statusFaults(
 
 function bodyFaults(
   contract: Contract,
-  { kind, method }: Probe,
+  { method }: Probe,
   route: string | undefined,
   answer: Answer,
 ): string[] {
@@ -84,24 +84,14 @@ function bodyFaults(
   if (method === 'HEAD') return [...faults, ...(body === '' ? [] : ['HEAD has a body'])];
   if (described?.types.length === 0)
     return [...faults, ...(body === '' ? [] : ['has a body where none is described'])];
-  if (status >= 400) return [...faults, ...problemFaults(contract, kind, type, answer)];
+  if (status >= 400) return [...faults, ...problemFaults(contract, type, answer)];
   if (route === undefined || described === undefined) return faults;
   if (!described.types.includes(type)) return [...faults, `is of the type ${type || 'none'}`];
   const fault = contract.faultOf(route, status, type, parsed(body));
   return fault === undefined ? faults : [...faults, `the body is not as described: ${fault}`];
 }
 
-/** What cannot be read as HTTP is refused before there is a request. */
-const UNREAD = [PROBLEM];
-
-function problemFaults(
-  contract: Contract,
-  kind: Probe['kind'],
-  type: string,
-  { status, body }: Answer,
-): string[] {
-  const unread = kind === 'bytes' || status === 431;
-  if (unread && type !== PROBLEM && UNREAD.includes(type)) return [];
+function problemFaults(contract: Contract, type: string, { status, body }: Answer): string[] {
   if (type !== PROBLEM) return [`a refusal is of the type ${type || 'none'}`];
   const problem = parsed(body);
   const fault = contract.problemFault(problem);

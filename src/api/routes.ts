@@ -19,7 +19,7 @@ import {
   shipOrder,
 } from '../orders.ts';
 import { pointerToken, sendProblem } from '../problem.ts';
-import type { IdempotencyKey, StoredAnswer } from '../replays.ts';
+import { findReplay, type IdempotencyKey, type StoredAnswer } from '../replays.ts';
 import { fromCursor, toCursor } from './cursor.ts';
 import { tagged } from './etag.ts';
 import { idempotencyKey, sendReplay, sendStored } from './idempotency.ts';
@@ -43,7 +43,7 @@ import {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** By which limits it was counted before its body was read. */
+    /** By which limits it was counted so far. */
     counted: readonly Counted[] | null;
   }
 }
@@ -71,12 +71,13 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (
   const security = [{ bearer: [] }];
   const { orders, recipient } = limits;
   app.decorateRequest('counted', null);
+  /** Under which keys orders are being placed right now: their twins take no place of the customer's. */
+  const placing = new Set<string>();
 
   /** Before the body is read: also what is refused afterwards was asked. */
   async function countOrder(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
     const taken = orders.take(request.client);
-    request.counted = [{ limit: orders.limit, taken }];
-    reply.headers(rateLimitHeaders(request.counted));
+    countedBy(request, reply, { limit: orders.limit, taken });
     return taken.allowed
       ? undefined
       : tooMany(reply, taken, 'This key has placed as many orders as one may in a minute.');
@@ -136,25 +137,33 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (
         const errors = [{ path: '/items', message: `their total must not be above ${MAX_AMOUNT}` }];
         return sendProblem(reply, 400, 'The body is not valid.', errors);
       }
-      const customer = request.body.customerId.toLowerCase();
-      const taken = recipient.take(customer);
-      reply.headers(rateLimitHeaders([...(request.counted ?? []), { limit: recipient.limit, taken }]));
-      if (!taken.allowed)
-        return tooMany(reply, taken, 'This customer has had as many orders as one may have in an hour.');
-      const key = idempotencyKey(request, request.body);
+      const order = { ...request.body, customerId: request.body.customerId.toLowerCase() };
+      const key = idempotencyKey(request, order);
+      const name = key && `${key.client} ${key.keyHash.toString('base64')}`;
+      // A twin of one that is being placed will be its replay.
+      const place = name !== null && placing.has(name) ? null : recipient.take(order.customerId);
+      if (place && !place.allowed) {
+        const replay = key && (await findReplay(db, key));
+        if (replay) return sendReplay(reply, replay);
+        countedBy(request, reply, { limit: recipient.limit, taken: place });
+        return tooMany(reply, place, 'This customer has had as many orders as one may have in an hour.');
+      }
+      if (place && name !== null) placing.add(name);
       let placed: Placement | undefined;
       try {
-        placed = await placeOrder(db, request.body, key, placedAnswer);
+        placed = await placeOrder(db, order, key, placedAnswer);
       } finally {
-        // Only what leads to a letter counts.
-        if (placed?.outcome !== 'placed') {
-          recipient.giveBack(customer);
-          reply.headers(rateLimitHeaders(request.counted ?? []));
-        }
+        if (place && name !== null) placing.delete(name);
+        // Only what leads to a letter counts. What was cut off may be repeated, and is counted then if it has not been placed.
+        if (placed?.outcome !== 'placed') place?.giveBack();
       }
       switch (placed.outcome) {
         case 'placed':
           onStaged();
+          countedBy(request, reply, {
+            limit: recipient.limit,
+            taken: place ?? recipient.take(order.customerId),
+          });
           return sendStored(reply, placed.answer);
         case 'customer_missing':
           return missing(reply, 'customer');
@@ -225,7 +234,8 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (
       },
       async (request, reply) => {
         refuseBody(request.body);
-        const moved = await act(db, request.params.id, idempotencyKey(request, request.params));
+        const id = request.params.id.toLowerCase();
+        const moved = await act(db, id, idempotencyKey(request, { id }));
         switch (moved.outcome) {
           case 'moved':
             onStaged();
@@ -248,6 +258,12 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (
   move('ship', 'Mark an order as shipped; repeating is harmless', shipOrder);
   move('cancel', 'Cancel an order; repeating is harmless', cancelOrder);
 };
+
+/** Tells of one more limit by which a request was counted. */
+function countedBy(request: FastifyRequest, reply: FastifyReply, counted: Counted): void {
+  request.counted = [...(request.counted ?? []), counted];
+  reply.headers(rateLimitHeaders(request.counted));
+}
 
 function tooMany(reply: FastifyReply, { seconds }: Taken, detail: string): FastifyReply {
   reply.header('retry-after', String(seconds));
