@@ -17,7 +17,7 @@ declare module 'fastify' {
 type Role = 'operator' | 'viewer';
 
 /** They change nothing. */
-export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 /** Lets nobody in without credentials, and a viewer not act. */
 export async function requireSignIn(

@@ -259,9 +259,9 @@ export interface Order {
   }[];
 }
 
-/** The furthest that a sent letter is known to have come. It may bounce for a while and be delivered then, or bounce after all. */
+/** The furthest that a sent letter is known to have come. */
 const reported = (message: string) =>
-  sql.raw(`select case when max(n.complained_at) is not null then 'complained' when max(n.bounced_at) > coalesce(max(n.delivered_at), '-infinity') then 'bounced'
+  sql.raw(`select case when max(n.complained_at) is not null then 'complained' when max(n.bounced_at) is not null then 'bounced'
     when max(n.delivered_at) is not null then 'delivered' else 'sent' end from notifications n where n.message_id = ${message}.id`);
 
 /** @param messages the table with the order's messages. */

@@ -158,6 +158,9 @@ export const DASHBOARD: readonly Row[] = [
     '/admin/orders/x',
     '/%61dmin/queues',
     '/admin/%71ueues',
+    '/admin/%zz',
+    '/admin/%',
+    `/admin/orders/${'a'.repeat(150)}`,
   ].map((path) => ({
     name: `the dashboard's ${path} without credentials`,
     raw: get(path),
@@ -168,9 +171,41 @@ export const DASHBOARD: readonly Row[] = [
     ['/retry/failed', '/clean/failed', '/obliterate', '/promote', '/pause', '/empty'].map((act) => ({
       name: `${method} ${act} of an operator`,
       raw: wire({ method, path: `${BOARD}${act}`, headers: [OPERATOR, 'Sec-Fetch-Site: same-origin'] }),
-      status: 404,
+      status: 405,
+      headers: { allow: act.includes('/', 1) ? 'PUT' : 'GET, HEAD, PUT' }, // one name alone may be a job's
     })),
   ),
+  {
+    name: 'another method for the story of an order',
+    raw: wire({
+      method: 'POST',
+      path: '/admin/orders/x',
+      headers: [OPERATOR, 'Sec-Fetch-Site: same-origin'],
+    }),
+    status: 405,
+    headers: { allow: 'GET, HEAD' },
+  },
+  ...['events/flow', 'epoch', 'meta', 'completed/flow'].map((key) => ({
+    name: `the queue's own key ${key} as a job`,
+    raw: wire({ path: `${BOARD}/${key}`, headers: [OPERATOR] }),
+    status: 404,
+    fine: true, // in the board's own form
+  })),
+  {
+    name: 'a page of the board beyond all numbers',
+    raw: wire({
+      path: '/admin/queues/api/queues?page=1e300&jobsPerPage=10&activeQueue=order-notifications&status=completed',
+      headers: [OPERATOR],
+    }),
+    status: 200,
+    fine: true,
+  },
+  {
+    name: 'a queue whose name cannot be read',
+    raw: wire({ path: '/admin/queues/api/queues?activeQueue=%25&status=failed', headers: [OPERATOR] }),
+    status: 404,
+    fine: true, // in the board's own form
+  },
   ...[
     '/clean/failed',
     '/pause',

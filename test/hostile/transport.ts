@@ -149,6 +149,11 @@ export const TRANSPORT: readonly Row[] = [
     status: 431,
   },
   { name: 'a path of more than 16 KiB', raw: wire({ path: `/${'a'.repeat(17_000)}` }), status: 431 },
+  {
+    name: 'text for a path that leads nowhere',
+    raw: wire({ method: 'POST', path: '/nope', headers: ['Content-Type: text/plain'], body: 'hello' }),
+    status: 404,
+  },
   { name: 'a path of 8 KiB', raw: wire({ path: `/${'a'.repeat(8_000)}` }), status: 404 },
   {
     name: 'an id of 200 characters',
