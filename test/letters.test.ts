@@ -105,6 +105,10 @@ describe('the plain text', () => {
   it('fences in right-to-left names and leaves others bare', () => {
     expect(orderCreated.render({ ...facts, customerName: 'محمد' }).text).toContain('Hello \u2068محمد\u2069,');
     expect(orderCreated.render({ ...facts, customerName: 'שרה' }).text).toContain('Hello \u2068שרה\u2069,');
+    // A mark alone would turn the line that it begins.
+    expect(orderCreated.render({ ...facts, customerName: '\u200f12' }).text).toContain(
+      '\u2068\u200f12\u2069',
+    );
     expect(orderCreated.render(facts).text).not.toMatch(/[\u2066-\u2069]/);
   });
 

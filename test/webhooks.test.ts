@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readConfig } from '../src/config.ts';
 import { openDatabase, run } from '../src/database.ts';
 import { purgeProviderEvents } from '../src/deliveries.ts';
+import { createCounter, createLimits } from '../src/limits.ts';
 import { findOrder } from '../src/orders.ts';
 import {
   confirmNotSent,
@@ -168,6 +169,19 @@ describe('a report', () => {
   ])('is refused when it is signed %s', async (_, headers) => {
     const answer = await post(text, headers());
     expect([answer.status, answer.json.title]).toEqual([401, 'Unauthorized']);
+  });
+
+  it('is answered 429 from an address that has sent twenty wrongly signed ones in a minute, and a right one is taken', async () => {
+    const { wrong } = createLimits(world.config, world.queue.addCounts);
+    const counted = createCounter(wrong.limit, 10, () => Date.UTC(2026, 0, 1)); // the minute does not end
+    const limits = { ...createLimits(world.config, world.queue.addCounts), wrong: counted };
+    const ask = anonymous(await openWeb(world, { limits }));
+    const forged = { ...signed(text), 'svix-id': randomUUID() };
+    const statuses: number[] = [];
+    for (let i = 0; i < 22; i += 1) statuses.push((await ask('POST', PATH, text, forged)).status);
+    expect(statuses).toEqual([...Array<number>(20).fill(401), 429, 429]);
+    expect((await ask('POST', PATH, text)).status, 'without any signature').toBe(401);
+    expect((await ask('POST', PATH, text, signed(text))).status).toBe(200);
   });
 
   it.each([
