@@ -20,7 +20,7 @@ export interface Taken {
 }
 
 /** One that was counted, if it was allowed. */
-export interface Place extends Taken {
+interface Place extends Taken {
   /** It came to nothing: it is counted no longer. To be called once at most. */
   giveBack(): void;
 }

@@ -34,6 +34,8 @@ export interface Report {
   readonly ms: number;
   /** By route (or kind, where there is none), then by status: how many answers. */
   readonly answers: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** How often it was told to come again because too much was asked at once. Those answers stand in no table. */
+  readonly deferred: number;
   readonly findings: readonly Finding[];
 }
 
@@ -50,6 +52,7 @@ export async function run(options: RunOptions): Promise<Report> {
   const wire = openWire(port, concurrency);
   const answers = new Map<string, Map<number, number>>();
   const findings: Finding[] = [];
+  let deferred = 0;
   const start = performance.now();
   const numbers =
     only === undefined ? Array.from({ length: requests }, (_, n) => n).values() : [only].values();
@@ -62,7 +65,9 @@ export async function run(options: RunOptions): Promise<Report> {
   }
 
   async function examine(probe: Probe): Promise<void> {
-    const got = await sent(wire, probe);
+    const got = await sent(wire, probe, () => {
+      deferred += 1;
+    });
     if (got instanceof Error) findings.push(findingOf(probe, `no answer: ${got.message}`));
     else options.onAnswer?.(probe, got);
     for (const answer of got instanceof Error ? [] : got) {
@@ -85,16 +90,18 @@ export async function run(options: RunOptions): Promise<Report> {
     requests: only === undefined ? requests : 1,
     ms: performance.now() - start,
     answers: table,
+    deferred,
     findings,
   };
 }
 
 /** Waits and comes again when it is asked to, as a client does; but not for ever. */
-async function sent(wire: Wire, probe: Probe): Promise<readonly Answer[] | Error> {
+async function sent(wire: Wire, probe: Probe, onDeferred: () => void): Promise<readonly Answer[] | Error> {
   for (let tries = 1; ; tries += 1) {
     const got = await wire.send(probe).catch((error: Error) => error);
     const asked = got instanceof Error ? undefined : got.find(isUnderPressure);
     if (!asked || tries === PATIENCE) return got;
+    onDeferred();
     await delay(Math.min(Number(asked.headers['retry-after']), 5) * 1_000);
   }
 }
@@ -174,7 +181,7 @@ async function prepare(port: number, apiKey: string): Promise<Known> {
 }
 
 /** The report as a person reads it: a table, then what was found, grouped. */
-export function tell({ seed, requests, ms, answers, findings }: Report): string {
+export function tell({ seed, requests, ms, answers, deferred, findings }: Report): string {
   const rows = Object.entries(answers).map(([name, row]) => {
     const counts = Object.entries(row).map(([status, n]) => `${status}: ${n}`);
     return `  ${name.padEnd(28)} ${counts.join(', ')}`;
@@ -195,6 +202,6 @@ export function tell({ seed, requests, ms, answers, findings }: Report): string 
     ...rows,
     '',
     ...lines,
-    `${verdict} in ${requests} requests with seed ${seed}, in ${seconds} s.`,
+    `${verdict} in ${requests} requests with seed ${seed}, in ${seconds} s; ${deferred} were told to come again.`,
   ].join('\n');
 }
