@@ -45,7 +45,9 @@ describe('a short run', () => {
       expect.arrayContaining(['200', '201', '400', '401', '404', '409', '413', '415', '431']),
     );
     for (const { route } of contract.operations) expect(Object.keys(report.answers)).toContain(route);
-    expect(tell(report)).toMatch(/✓ Nothing was found in 2000 requests with seed 4711, in [\d.]+ s; 0 were told to come again\.$/);
+    expect(tell(report)).toMatch(
+      /✓ Nothing was found in 2000 requests with seed 4711, in [\d.]+ s; 0 were told to come again\.$/,
+    );
     expect(web.output()).not.toMatch(new RegExp(`${CREDENTIALS.apiKey}|@example|Lovelace`));
   });
 });
