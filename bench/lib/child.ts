@@ -1,0 +1,64 @@
+/** Processes that are measured: each on this run's Node, in its own process, until it is stopped. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+export interface Child {
+  readonly pid: number;
+  /** Ends it; resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+const GRACE_MS = 10_000;
+
+/** Starts `node <args>` with that environment alone; resolves when `isUp` does not throw any more. */
+export async function startServer(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  isUp: () => Promise<unknown>,
+): Promise<Child> {
+  const child = spawn(process.execPath, args, { env: { PATH: process.env.PATH, ...env }, stdio: 'pipe' });
+  const said: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => said.push(String(text)));
+  process.once('exit', () => child.kill('SIGKILL'));
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`${args.join(' ')} ended at once:\n${said.join('')}`);
+    const up = await isUp().then(
+      () => true,
+      () => false,
+    );
+    if (up) break;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  return { pid: Number(child.pid), stop: () => stop(child) };
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const force = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+  clearTimeout(force);
+}
+
+/** Runs `node <args>` to its end, and answers the last line of what it printed, as JSON. @throws when it fails. */
+export async function runToEnd<Result>(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Result> {
+  const child = spawn(process.execPath, args, {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let last = '';
+  let errors = '';
+  child.stderr.on('data', (text) => {
+    errors += text;
+  });
+  createInterface(child.stdout).on('line', (line) => {
+    last = line;
+  });
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}:\n${errors}`);
+  return JSON.parse(last) as Result;
+}
