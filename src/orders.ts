@@ -1,6 +1,6 @@
 /**
  * Customers and orders: what the API does to the ledger. Everything that writes is one data-modifying statement, order,
- * items, message and idempotency key together: postgres.js can run the rest of an interactive transaction on another
+ * items, message and idempotency key together, and those of concurrent orders with them: postgres.js can run the rest of an interactive transaction on another
  * connection in autocommit when the backend dies in between.
  */
 import { sql } from 'drizzle-orm';
