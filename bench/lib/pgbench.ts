@@ -5,46 +5,55 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { PgDialect } from 'drizzle-orm/pg-core';
 import type { Database } from '../../src/database.ts';
-import { placeOrder } from '../../src/orders.ts';
+import { placeOrders } from '../../src/orders.ts';
 import type { Load } from './load.ts';
 import { CURRENCY, customerOf, ITEMS } from './shop.ts';
 
+interface Script {
+  readonly text: string;
+  /** What it calls `:name`, as pgbench takes it. */
+  readonly variables: readonly string[];
+}
+
+const UUID_V7 = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/g;
+const CUSTOMER = `('00000000-0000-7000-8000-' || lpad(:customer::text, 12, '0'))`;
+
 /** The statement with its values in pgbench's own terms; ids are made by Postgres, ordered by time like ours. */
-async function script(): Promise<string> {
-  const captured: { sql: string; params: unknown[] }[] = [];
+async function scriptOf(): Promise<Script> {
+  const customer = customerOf(1);
+  const statement = await statementFor(customer);
+  const variables: string[] = [];
+  const values = statement.params.map((value, i) => {
+    // As in the application all values are parameters: texts are given to pgbench as variables.
+    variables.push('-D', `v${i}=${value}`);
+    const ids = [...new Set(String(value).match(UUID_V7) ?? [])];
+    return ids.reduce(
+      (text, id) => `replace(${text}, '${id}', ${id === customer ? CUSTOMER : 'uuidv7()::text'})`,
+      `:v${i}`,
+    );
+  });
+  const filled = statement.sql.replace(/\$(\d+)/g, (_, n: string) => values[Number(n) - 1] ?? '');
+  // In a text too pgbench takes what follows a colon for a variable of its own.
+  const flat = filled.replaceAll(/\s+/g, ' ').replaceAll('HH24:MI:SS', 'HH24.MI.SS');
+  return { text: `\\set customer random(1, 1000)\n${flat};\n`, variables };
+}
+
+/** What `placeOrders` asks of Postgres for one order. */
+async function statementFor(customerId: string): Promise<{ sql: string; params: unknown[] }> {
+  const asked: { sql: string; params: unknown[] }[] = [];
   const dialect = new PgDialect();
   const db = {
     execute: async (query: Parameters<PgDialect['sqlToQuery']>[0]) => {
-      captured.push(dialect.sqlToQuery(query));
-      return [{ placed: true, customer: true }];
+      asked.push(dialect.sqlToQuery(query));
+      return [{ n: 0, placed: true }];
     },
-  } as unknown as Database; // all that placeOrder uses of it
-  const customer = customerOf(1);
-  let orderId = '';
-  await placeOrder(db, { customerId: customer, currency: CURRENCY, items: ITEMS }, null, (id) => {
-    orderId = id;
-    return { status: 201, body: 'an answer', location: null };
-  });
-  const [statement] = captured;
+  } as unknown as Database; // all that placeOrders uses of it
+  const answerFor = () => ({ status: 201, body: '', location: null });
+  await placeOrders(db, [{ order: { customerId, currency: CURRENCY, items: ITEMS }, key: null, answerFor }]);
+  const [statement] = asked;
   if (!statement) throw new Error('placing an order ran no statement');
-  const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-7/;
-  // As in the application all values are parameters: texts are given to pgbench as variables.
-  const values = statement.params.map((value, i) => {
-    if (value === orderId || (value !== customer && uuid.test(String(value)))) return 'uuidv7()';
-    if (value === customer) return `('00000000-0000-7000-8000-' || lpad(:customer::text, 12, '0'))::uuid`;
-    if (value === null) return 'null';
-    if (typeof value === 'boolean') return String(value);
-    return `:v${i}`;
-  });
-  variables = statement.params.flatMap((value, i) =>
-    values[i] === `:v${i}` ? ['-D', `v${i}=${value}`] : [],
-  );
-  const text = statement.sql.replace(/\$(\d+)/g, (_, n: string) => values[Number(n) - 1] ?? '');
-  // In a text too pgbench takes what follows a colon for a variable of its own.
-  const flat = text.replaceAll(/\s+/g, ' ').replaceAll('HH24:MI:SS', 'HH24.MI.SS');
-  return `\\set customer random(1, 1000)\n${flat};\n`;
+  return statement;
 }
-let variables: string[] = [];
 
 const PATTERN = {
   tps: /^tps = ([\d.]+)/m,
@@ -60,12 +69,19 @@ export async function pgbench(
   seconds: number,
 ): Promise<Pick<Load, 'perSecond' | 'p50'>> {
   const file = join(directory, 'order.sql');
-  writeFileSync(file, await script());
-  const { stdout } = await promisify(execFile)(findPgbench(), [
-    ...['-n', '-M', 'prepared', '-f', file, '-c', String(connections), '-j', '1', '-T', String(seconds)],
-    ...variables,
-    databaseUrl,
-  ]);
+  const { text, variables } = await scriptOf();
+  writeFileSync(file, text);
+  const { username, password, host, pathname } = new URL(databaseUrl);
+  const { stdout } = await promisify(execFile)(
+    findPgbench(),
+    [
+      ...['-n', '-M', 'prepared', '-f', file, '-c', String(connections), '-j', '1', '-T', String(seconds)],
+      ...variables,
+      // Its password stays out of the arguments: an error would show them.
+      `postgres://${username}@${host}${pathname}`,
+    ],
+    { env: { PATH: process.env.PATH, PGPASSWORD: password } },
+  );
   const read = (pattern: RegExp) => Number(pattern.exec(stdout)?.[1]);
   if (!(read(PATTERN.tps) > 0) || read(PATTERN.failed) > 0) throw new Error(`pgbench failed:\n${stdout}`);
   return { perSecond: read(PATTERN.tps), p50: read(PATTERN.latency) };

@@ -1,0 +1,130 @@
+/** `npm run bench`: everything that is measured, in one run, and what it comes to. Exit code 0 when all that is asked of it is kept. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { sql } from 'drizzle-orm';
+import { run } from '../src/database.ts';
+import { compareLatency } from './comparisons/latency.ts';
+import { compareOrders } from './comparisons/orders.ts';
+import { compareRelay } from './comparisons/relay.ts';
+import { openPlace, type Place, ROOT } from './lib/place.ts';
+import {
+  type Comparison,
+  chart,
+  chartFile,
+  isKept,
+  markdown,
+  number,
+  type Plan,
+  shown,
+} from './lib/report.ts';
+
+const COMPARISONS: Readonly<Record<string, (place: Place, plan: Plan) => Promise<Comparison>>> = {
+  orders: compareOrders,
+  relay: compareRelay,
+  latency: compareLatency,
+};
+
+const USAGE = `Usage: npm run bench -- [options]
+
+Measures the system on this machine against what a user would take instead, side by side, and writes docs/benchmarks.md with its charts, and
+docs/benchmarks.json. Nothing else should run meanwhile. Everything stays on this machine.
+
+  --only <names>   some of ${Object.keys(COMPARISONS).join(', ')}; nothing is written then
+  --rounds <n>     counted rounds (5)
+  --seconds <n>    of one measurement (8)
+  --short          a minute that shows that everything runs; nothing is written, and its figures say nothing
+
+Exit code: 0 all that is asked of it is kept (always, if short), 1 something is not, 2 these words make no sense.`;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean' } as const;
+  let values: { only?: string; rounds?: string; seconds?: string; short?: boolean; help?: boolean };
+  let plan: Plan;
+  let names: readonly string[];
+  try {
+    ({ values } = parseArgs({
+      args: [...args],
+      options: { only: text, rounds: text, seconds: text, short: flag, help: { ...flag, short: 'h' } },
+    }));
+    names = values.only?.split(',') ?? Object.keys(COMPARISONS);
+    const unknown = names.filter((name) => !(name in COMPARISONS));
+    if (unknown.length > 0) throw new Error(`nothing is called ${unknown.join(', ')}`);
+    plan = planOf(
+      values.short ?? false,
+      count('rounds', values.rounds ?? '5'),
+      count('seconds', values.seconds ?? '8'),
+    );
+  } catch (error) {
+    say(`✗ ${error instanceof Error ? error.message : error}`);
+    return 2;
+  }
+  if (values.help) {
+    say(USAGE);
+    return 0;
+  }
+  const place = await openPlace();
+  try {
+    const found: Comparison[] = [];
+    for (const name of names) {
+      const compare = COMPARISONS[name];
+      if (compare) found.push(await compare(place, plan));
+    }
+    if (!plan.short && values.only === undefined) await write(place, found);
+    return tell(found, plan);
+  } finally {
+    await place.close();
+  }
+}
+
+function count(name: string, text: string): number {
+  if (!/^[1-9]\d{0,2}$/.test(text)) throw new Error(`--${name} is to be a number from 1 to 999`);
+  return Number(text);
+}
+
+function planOf(short: boolean, rounds: number, seconds: number): Plan {
+  return {
+    rounds: short ? 1 : rounds,
+    seconds: short ? 1 : seconds,
+    short,
+    show: shown,
+    onRound: (what) => (round, name, figures) => {
+      const told = Object.entries(figures).map(([figure, value]) => `${figure} ${number(value)}`);
+      say(`${what}, ${round === 0 ? 'warm-up' : `round ${round}`}: ${name.padEnd(9)} ${told.join(', ')}`);
+    },
+  };
+}
+
+function tell(found: readonly Comparison[], { short }: Plan): number {
+  say('');
+  let isAllKept = true;
+  for (const ratio of found.flatMap(({ ratios }) => ratios)) {
+    const asked = ratio.least === undefined ? `at most ${ratio.most}` : `at least ${ratio.least}`;
+    isAllKept &&= isKept(ratio);
+    say(`${isKept(ratio) ? '✓' : '✗'} ${ratio.what}: ${number(ratio.value)} (${asked})`);
+  }
+  return short || isAllKept ? 0 : 1;
+}
+
+async function write({ db }: Place, found: readonly Comparison[]): Promise<void> {
+  const [row] = await run<{ version: string }>(db, sql`select current_setting('server_version') as version`);
+  const machine =
+    `Measured on ${new Date().toISOString().slice(0, 10)}: ${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GB, ` +
+    `Node ${process.versions.node}, Postgres ${row?.version}, private stores with their usual settings.`;
+  const docs = join(ROOT, 'docs');
+  mkdirSync(join(docs, 'images'), { recursive: true });
+  for (const one of found) writeFileSync(join(docs, chartFile(one)), chart(one));
+  writeFileSync(join(docs, 'benchmarks.md'), markdown(found, machine, 'npm run bench'));
+  writeFileSync(
+    join(docs, 'benchmarks.json'),
+    `${JSON.stringify({ machine, comparisons: found }, null, 1)}\n`,
+  );
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,125 @@
+/** One drain of so many staged messages, by our relay, by `addBulk` alone, or by the loop of the textbook. Prints how many a second. */
+import { Queue } from 'bullmq';
+import { sql } from 'drizzle-orm';
+import { Redis } from 'ioredis';
+import { Registry } from 'prom-client';
+import { v7 as uuidv7 } from 'uuid';
+import { readConfig } from '../../src/config.ts';
+import { openDatabase, run } from '../../src/database.ts';
+import type { Log } from '../../src/lifecycle.ts';
+import { openQueue, QUEUE, retryPolicy } from '../../src/queue.ts';
+import { createRelay } from '../../workers/relay.ts';
+
+interface Staged {
+  readonly id: string;
+  readonly run: number;
+  readonly type: string;
+  readonly orderId: string;
+}
+
+const [who = '', count = ''] = process.argv.slice(2);
+const config = readConfig(['DATABASE_URL', 'REDIS_URL']);
+const quiet = () => undefined;
+const log = { info: quiet, warn: quiet, error: quiet, debug: quiet } as unknown as Log; // all that is used of it here
+const ledger = openDatabase(config.databaseUrl, 'bench', 6);
+const redis = new Redis(config.redisUrl, { maxRetriesPerRequest: null });
+const jobOf = ({ id, run, type, orderId }: Staged) => ({
+  name: type,
+  data: { messageId: id, orderId, run },
+  opts: { ...retryPolicy(config), jobId: `${id}-${run}` },
+});
+
+const WAYS: Readonly<Record<string, () => Promise<number>>> = {
+  async ours() {
+    const queue = openQueue(config, log);
+    const ending = new AbortController().signal;
+    const relay = createRelay({
+      ...{
+        db: ledger.db,
+        queue,
+        config,
+        log,
+        ending,
+        metrics: new Registry(),
+        clock: { isWrong: () => false },
+      },
+    });
+    await relay.lead();
+    const ms = await timed(async () => {
+      while (await relay.drain());
+    });
+    await relay.stepDown();
+    await queue.close();
+    return ms;
+  },
+  async bare() {
+    const queue = new Queue(QUEUE, { connection: redis });
+    const jobs = (await staged(Number(count))).map(jobOf);
+    const ms = await timed(async () => {
+      for (let i = 0; i < jobs.length; i += config.relayBatch)
+        await queue.addBulk(jobs.slice(i, i + config.relayBatch));
+    });
+    await queue.close();
+    return ms;
+  },
+  async textbook() {
+    const queue = new Queue(QUEUE, { connection: redis });
+    const ms = await timed(async () => {
+      for (;;) {
+        const rows = await staged(10);
+        for (const row of rows) {
+          const { name, data, opts } = jobOf(row);
+          await queue.add(name, data, opts);
+          await run(ledger.db, sql`update outbox set enqueued_at = now() where id = ${row.id}`);
+        }
+        if (rows.length === 0) break;
+      }
+    });
+    await queue.close();
+    return ms;
+  },
+};
+
+const staged = (limit: number) =>
+  run<Staged>(
+    ledger.db,
+    sql`select id, run, type, order_id as "orderId" from outbox
+        where enqueued_at is null and sent_at is null and dead_at is null order by seq limit ${limit}`,
+  );
+
+async function timed(work: () => Promise<void>): Promise<number> {
+  const began = performance.now();
+  await work();
+  return performance.now() - began;
+}
+
+/** Everything staged anew, with a message per order, in the tables that a run begins with. */
+async function stage(messages: number): Promise<void> {
+  const page = 10_000;
+  for (let n = 0; n < messages; n += page)
+    await run(
+      ledger.db,
+      sql`with made as (
+            select uuidv7() as id, uuidv7() as message from generate_series(1, ${Math.min(page, messages - n)}::int)
+          ), placed as (
+            insert into orders (id, customer_id, status, currency, total)
+            select id, (select id from customers limit 1), 'CREATED', 'EUR', 5200 from made
+          )
+          insert into outbox (id, type, order_id, payload)
+          select message, 'order.created', id, jsonb_build_object('orderId', id, 'run', ${uuidv7()}::text) from made`,
+    );
+}
+
+const way = WAYS[who];
+if (!way) throw new Error(`nobody is called ${who}`);
+await redis.flushdb();
+await run(ledger.db, sql`delete from leases`);
+await stage(Number(count));
+const ms = await way();
+const added = await redis.llen(`bull:${QUEUE}:wait`);
+if (added !== Number(count)) throw new Error(`${added} jobs of ${count} messages`);
+console.log(
+  JSON.stringify({ perSecond: (Number(count) / ms) * 1_000, mb: process.memoryUsage.rss() / 2 ** 20 }),
+);
+await redis.quit();
+await ledger.close();
