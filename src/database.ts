@@ -147,17 +147,22 @@ export function codeOf(error: unknown): string {
 const mayBeOnes = (error: unknown): boolean =>
   !(error instanceof DeadlineError) && !SERVER_STATES.test(codeOf(error));
 
+/** Statements that take longer than this wait for somebody: the next ones do not wait for them. */
+const PATIENCE_MS = 50;
+
 /**
- * Collects what concurrent callers ask for into one statement: `runBatch` gets the items of one turn of the event loop
- * and answers in their order. When a joint statement fails for a reason that may be one row's own, each is tried alone,
- * so that no item is charged for its neighbour.
+ * Collects what concurrent callers ask for into one statement: `runBatch` gets the items of one turn of the event loop, and those that have
+ * come while `most` statements were under way, and answers in their order. When a joint statement fails for a reason that may be one
+ * row's own, each is tried alone, so that no item is charged for its neighbour.
+ * @param limit how many items a statement has at most.
  */
 export function coalesce<Item, Answer>(
   runBatch: (items: readonly Item[]) => Promise<readonly Answer[]>,
-  limit = 200,
+  { limit = 200, most = Number.POSITIVE_INFINITY }: { limit?: number; most?: number } = {},
 ): (item: Item) => Promise<Answer> {
   type Waiting = { item: Item; resolve: (answer: Answer) => void; reject: (error: unknown) => void };
-  let waiting: Waiting[] = [];
+  const waiting: Waiting[] = [];
+  let underWay = 0;
 
   async function settle(batch: readonly Waiting[]): Promise<void> {
     try {
@@ -171,9 +176,24 @@ export function coalesce<Item, Answer>(
   }
 
   function flush(): void {
-    const batch = waiting;
-    waiting = [];
-    for (let i = 0; i < batch.length; i += limit) void settle(batch.slice(i, i + limit));
+    while (waiting.length > 0 && underWay < most) begin();
+  }
+
+  /** One statement, which counts as under way until it ends or is seen to wait for somebody. */
+  function begin(): void {
+    underWay += 1;
+    let counts = true;
+    const end = () => {
+      if (!counts) return;
+      counts = false;
+      underWay -= 1;
+      flush();
+    };
+    const patience = most === Number.POSITIVE_INFINITY ? undefined : setTimeout(end, PATIENCE_MS);
+    void settle(waiting.splice(0, limit)).finally(() => {
+      clearTimeout(patience);
+      end();
+    });
   }
 
   return (item) =>

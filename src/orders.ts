@@ -1,6 +1,6 @@
 /**
  * Customers and orders: what the API does to the ledger. Everything that writes is one data-modifying statement, order,
- * items, message and idempotency key together: postgres.js can run the rest of an interactive transaction on another
+ * items, message and idempotency key together, and those of concurrent orders with them: postgres.js can run the rest of an interactive transaction on another
  * connection in autocommit when the backend dies in between.
  */
 import { sql } from 'drizzle-orm';
@@ -87,50 +87,111 @@ export type Placed =
   | { readonly outcome: 'customer_missing' }
   | Replay;
 
-/**
- * Places an order: the order, its items, its message and its idempotency key, all in one statement, or nothing. A key
- * that exists already places nothing; a concurrent twin waits for the first to commit.
- * @param answerFor the answer to an order of that id; it is stored with the key.
- */
+/** An order to be placed. */
+export interface Placing {
+  readonly order: OrderRequest;
+  readonly key: IdempotencyKey | null;
+  /** The answer to an order of that id; it is stored with the key. */
+  readonly answerFor: (orderId: string) => StoredAnswer;
+}
+
+/** Places one order, as `placeOrders` does. */
 export async function placeOrder(
   db: Database,
   order: OrderRequest,
   key: IdempotencyKey | null,
   answerFor: (orderId: string) => StoredAnswer,
 ): Promise<Placed> {
-  const orderId = uuidv7();
-  const answer = answerFor(orderId);
-  const { items } = order;
+  const [placed] = await placeOrders(db, [{ order, key, answerFor }]);
+  if (!placed) throw new Error('the ledger did not answer');
+  return placed;
+}
+
+/**
+ * Places orders: each with its items, its message and its idempotency key, all in one statement, or nothing at all. A key that exists already
+ * places nothing; of twins in one statement the first is placed, and one in another statement waits for that to commit. Keys are taken in
+ * their order: unordered, opposed statements deadlock.
+ */
+export async function placeOrders(db: Database, placings: readonly Placing[]): Promise<Placed[]> {
   const type: MessageTypeName = 'order.created';
-  const [row] = await run<{ customer: boolean; placed: boolean }>(
+  const wanted = placings.map(({ order, key, answerFor }, n) => {
+    const orderId = uuidv7();
+    return { n, orderId, messageId: uuidv7(), order, key, answer: answerFor(orderId) };
+  });
+  const rows = await run<{ n: number; placed: boolean }>(
     db,
-    sql`with customer as materialized (
-          select id from customers where id = ${order.customerId}
-        ), key as (
-          ${consume(key, answer, sql`customer`)}
+    sql`with given as (
+          select g.* from ${recordset(wanted.map(asRow), GIVEN)} join customers c on c.id = g.customer
+        ), keys as (
+          insert into idempotency_keys (client, route, key_hash, fingerprint, status, body, location)
+          select client, route, key, print, status, body, location from given where key is not null order by client, route, key, n
+          on conflict do nothing returning client, route, key_hash
+        ), may as (
+          select id from given where key is null
+          union all
+          select * from (
+            select distinct on (g.client, g.route, g.key) g.id
+            from given g join keys k on k.client = g.client and k.route = g.route and k.key_hash = g.key
+            order by g.client, g.route, g.key, g.n
+          ) as first
         ), placed as (
           insert into orders (id, customer_id, status, currency, total)
-          select ${orderId}, id, 'CREATED', ${order.currency}, ${orderTotal(items).toString()}::bigint
-          from customer where ${mayAct(key)}
+          select id, customer, 'CREATED', currency, total from given where id in (select id from may) order by n
           returning id, customer_id, total, created_at
         ), items as (
           insert into order_items (order_id, position, sku, name, quantity, unit_price)
           select placed.id, i.position, i.sku, i.name, i.quantity, i."unitPrice"
-          from placed, ${recordset(
-            items.map((item, position) => ({ position: position + 1, ...item })),
-            'i (position smallint, sku text, name text, quantity int, "unitPrice" bigint)',
-          )}
+          from placed join given using (id),
+            rows from (json_to_recordset(given.items) as (sku text, name text, quantity int, "unitPrice" bigint))
+              with ordinality as i (sku, name, quantity, "unitPrice", position)
         ), message as (
           insert into outbox (id, type, order_id, payload)
-          select ${uuidv7()}, ${type}, id, ${payloadOf('placed')} from placed
+          select given.message, ${type}, placed.id, ${payloadOf('placed')} from placed join given using (id) order by given.n
         )
-        select exists (select 1 from customer) as customer, exists (select 1 from placed) as placed`,
+        select n, id in (select id from placed) as placed from given`,
     'placeOrder',
   );
-  if (row?.placed) return { outcome: 'placed', orderId, answer };
-  const replay = key && (await findReplay(db, key));
-  return replay ?? { outcome: row?.customer ? 'key_vanished' : 'customer_missing' };
+  const found = new Map(rows.map(({ n, placed }) => [n, placed]));
+  return Promise.all(
+    wanted.map(async ({ n, orderId, key, answer }): Promise<Placed> => {
+      if (found.get(n)) return { outcome: 'placed', orderId, answer };
+      const replay = key && (await findReplay(db, key));
+      return replay ?? { outcome: found.has(n) ? 'key_vanished' : 'customer_missing' };
+    }),
+  );
 }
+
+const GIVEN = `g (n int, id uuid, message uuid, customer uuid, currency text, total bigint, items json,
+  client text, route text, key bytea, print bytea, status smallint, body text, location text)`;
+
+interface WantedOrder {
+  readonly n: number;
+  readonly orderId: string;
+  readonly messageId: string;
+  readonly order: OrderRequest;
+  readonly key: IdempotencyKey | null;
+  readonly answer: StoredAnswer;
+}
+
+/** As a row of `GIVEN`. What belongs to a key is missing where there is none. */
+const asRow = ({ n, orderId, messageId, order, key, answer }: WantedOrder) => ({
+  n,
+  id: orderId,
+  message: messageId,
+  customer: order.customerId,
+  currency: order.currency,
+  total: orderTotal(order.items).toString(),
+  items: order.items,
+  ...(key && {
+    client: key.client,
+    route: key.route,
+    key: asBytea(key.keyHash),
+    print: asBytea(key.fingerprint),
+    ...answer,
+  }),
+});
+
+const asBytea = (bytes: Buffer): string => `\\x${bytes.toString('hex')}`;
 
 /** The payload of a message about the order in that row. */
 const payloadOf = (row: string) =>

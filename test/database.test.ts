@@ -44,10 +44,13 @@ describe('coalescing', () => {
   /** Answers each item with its double, and remembers what was asked together. */
   function doubling(limit?: number) {
     const batches: number[][] = [];
-    const ask = coalesce(async (items: readonly number[]) => {
-      batches.push([...items]);
-      return items.map((item) => item * 2);
-    }, limit);
+    const ask = coalesce(
+      async (items: readonly number[]) => {
+        batches.push([...items]);
+        return items.map((item) => item * 2);
+      },
+      limit === undefined ? {} : { limit },
+    );
     return { batches, ask };
   }
 
@@ -75,6 +78,31 @@ describe('coalescing', () => {
     answers[0]?.();
     expect(await first).toBe(1);
     expect(batches).toEqual([[1], [2]]);
+  });
+
+  it('collects what comes while as many as may be are under way, and what comes then waits for none that does not end', async () => {
+    const batches: number[][] = [];
+    const answers: (() => void)[] = [];
+    const ask = coalesce(
+      async (items: readonly number[]) => {
+        batches.push([...items]);
+        await new Promise<void>((resolve) => answers.push(resolve));
+        return items;
+      },
+      { limit: 3, most: 1 },
+    );
+    const first = ask(1);
+    await until(() => batches.length === 1);
+    const others = [2, 3, 4, 5].map(ask);
+    answers[0]?.();
+    expect(await first).toBe(1);
+    await until(() => batches.length === 2);
+    expect(batches).toEqual([[1], [2, 3, 4]]);
+    // The second does not end: the next one begins all the same.
+    await until(() => batches.length === 3);
+    for (const answer of answers) answer();
+    expect(await Promise.all(others)).toEqual([2, 3, 4, 5]);
+    expect(batches).toEqual([[1], [2, 3, 4], [5]]);
   });
 
   it('asks in portions no larger than its limit', async () => {

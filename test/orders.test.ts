@@ -18,6 +18,7 @@ import {
   type OrderStatus,
   type Placed,
   placeOrder,
+  placeOrders,
   shipOrder,
 } from '../src/orders.ts';
 import { discardMessage, retryMessage } from '../src/outbox.ts';
@@ -458,5 +459,76 @@ describe('listing orders', () => {
       await placed({ ...basket(POT), customerId: customer });
     }
     expect(seen).toEqual(ids);
+  });
+});
+
+describe('orders placed together', () => {
+  const placing = (order: OrderRequest, key: IdempotencyKey | null = null) => ({ order, key, answerFor });
+
+  it('fare each as if it had come alone, and their messages stand in their order', async () => {
+    const earlier = await place(basket(TEA), keyOf('before that statement'));
+    const before = await rows();
+    const fates = await placeOrders(world.db, [
+      placing(basket(TEA, POT)),
+      placing({ ...basket(TEA), customerId: uuidv7() }),
+      placing(basket(POT), keyOf('in one statement')),
+      placing(basket(POT), keyOf('in one statement')),
+      placing(basket(TEA), keyOf('in one statement', 'another body')),
+      placing(basket(TEA), keyOf('before that statement')),
+      placing(basket(TEA), keyOf('in one statement', 'one body', 'another shop')),
+      placing(basket(POT)),
+    ]);
+    expect(fates.map(({ outcome }) => outcome)).toEqual([
+      'placed',
+      'customer_missing',
+      'placed',
+      'replayed',
+      'key_reused',
+      'replayed',
+      'placed',
+      'placed',
+    ]);
+    expect(fates[3]).toEqual({
+      outcome: 'replayed',
+      answer: fates[2]?.outcome === 'placed' && fates[2].answer,
+    });
+    expect(fates[5]).toEqual({ outcome: 'replayed', answer: earlier.outcome === 'placed' && earlier.answer });
+    const { orders, items, messages, keys } = await rows();
+    expect([
+      orders - before.orders,
+      items - before.items,
+      messages - before.messages,
+      keys - before.keys,
+    ]).toEqual([4, 5, 4, 2]);
+    const ids = fates.flatMap((fate) => (fate.outcome === 'placed' ? [fate.orderId] : []));
+    const staged = await run<{ order_id: string }>(
+      world.db,
+      sql`select order_id from outbox order by seq desc limit 4`,
+    );
+    expect(staged.map(({ order_id }) => order_id).reverse()).toEqual(ids);
+    expect((await world.read(ids[0] ?? '')).items).toEqual([TEA, POT]);
+  });
+
+  it('are all refused where one is: nothing of any is stored', async () => {
+    const before = await rows();
+    const illegal = { ...basket(TEA), currency: 'euro' }; // four letters where three fit
+    expect(
+      await refusal(placeOrders(world.db, [placing(basket(TEA), keyOf('with another')), placing(illegal)])),
+    ).toBe('22001');
+    expect(await rows()).toEqual(before);
+  });
+
+  it('never wait for each other in a ring, whichever way round their keys come', async () => {
+    const keys = Array.from({ length: 30 }, (_, i) => keyOf(`ring ${i}`));
+    const batches = Array.from({ length: 40 }, (_, i) => (i % 2 ? keys : keys.toReversed()));
+    const fates = await Promise.all(
+      batches.map((ring) =>
+        placeOrders(
+          world.db,
+          ring.map((key) => placing(basket(TEA), key)),
+        ),
+      ),
+    );
+    expect(tally(fates.flat().map(({ outcome }) => outcome))).toEqual({ placed: 30, replayed: 1170 });
   });
 });

@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Secret } from '../config.ts';
-import type { Database } from '../database.ts';
+import { coalesce, type Database } from '../database.ts';
 import { CURSOR } from '../fields.ts';
 import { type Counted, type Limits, rateLimitHeaders, type Taken } from '../limits.ts';
 import { MAX_AMOUNT, orderTotal } from '../money.ts';
@@ -15,7 +15,8 @@ import {
   listOrders,
   type Moved,
   type Placed as Placement,
-  placeOrder,
+  type Placing,
+  placeOrders,
   shipOrder,
 } from '../orders.ts';
 import { pointerToken, sendProblem } from '../problem.ts';
@@ -49,6 +50,12 @@ declare module 'fastify' {
 }
 
 const DEFAULT_PAGE = 20;
+/**
+ * Concurrent orders share a statement, a round trip and a commit: measured with 32 connections, that more than doubles orders per second. One that comes
+ * alone is placed at once.
+ */
+const ORDERS_PER_STATEMENT = 64;
+const STATEMENTS_OF_ORDERS = 2;
 
 export interface ApiParts {
   readonly db: Database;
@@ -73,6 +80,10 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (
   app.decorateRequest('counted', null);
   /** Under which keys orders are being placed right now: their twins take no place of the customer's. */
   const placing = new Set<string>();
+  const place = coalesce((placings: readonly Placing[]) => placeOrders(db, placings), {
+    limit: ORDERS_PER_STATEMENT,
+    most: STATEMENTS_OF_ORDERS,
+  });
 
   /** Before the body is read: also what is refused afterwards was asked. */
   async function countOrder(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
@@ -141,28 +152,28 @@ export const apiRoutes: FastifyPluginAsyncTypebox<ApiParts> = async (
       const key = idempotencyKey(request, order);
       const name = key && `${key.client} ${key.keyHash.toString('base64')}`;
       // A twin of one that is being placed will be its replay.
-      const place = name !== null && placing.has(name) ? null : recipient.take(order.customerId);
-      if (place && !place.allowed) {
+      const slot = name !== null && placing.has(name) ? null : recipient.take(order.customerId);
+      if (slot && !slot.allowed) {
         const replay = key && (await findReplay(db, key));
         if (replay) return sendReplay(reply, replay);
-        countedBy(request, reply, { limit: recipient.limit, taken: place });
-        return tooMany(reply, place, 'This customer has had as many orders as one may have in an hour.');
+        countedBy(request, reply, { limit: recipient.limit, taken: slot });
+        return tooMany(reply, slot, 'This customer has had as many orders as one may have in an hour.');
       }
-      if (place && name !== null) placing.add(name);
+      if (slot && name !== null) placing.add(name);
       let placed: Placement | undefined;
       try {
-        placed = await placeOrder(db, order, key, placedAnswer);
+        placed = await place({ order, key, answerFor: placedAnswer });
       } finally {
-        if (place && name !== null) placing.delete(name);
+        if (slot && name !== null) placing.delete(name);
         // Only what leads to a letter counts. What was cut off may be repeated, and is counted then if it has not been placed.
-        if (placed?.outcome !== 'placed') place?.giveBack();
+        if (placed?.outcome !== 'placed') slot?.giveBack();
       }
       switch (placed.outcome) {
         case 'placed':
           onStaged();
           countedBy(request, reply, {
             limit: recipient.limit,
-            taken: place ?? recipient.take(order.customerId),
+            taken: slot ?? recipient.take(order.customerId),
           });
           return sendStored(reply, placed.answer);
         case 'customer_missing':
