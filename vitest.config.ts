@@ -13,6 +13,7 @@ const OWN_SERVERS = [
   'test/evicting-redis.test.ts',
   'test/doctor-redis.test.ts',
   'test/attack.test.ts',
+  'test/bench.test.ts',
   'test/prove.test.ts',
   'test/self.test.ts',
 ];

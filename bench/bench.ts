@@ -8,7 +8,7 @@ import { run } from '../src/database.ts';
 import { compareLatency } from './comparisons/latency.ts';
 import { compareOrders } from './comparisons/orders.ts';
 import { compareRelay } from './comparisons/relay.ts';
-import { openPlace, type Place, ROOT } from './lib/place.ts';
+import { openPlace, type Place } from './lib/place.ts';
 import {
   type Comparison,
   chart,
@@ -19,6 +19,7 @@ import {
   type Plan,
   shown,
 } from './lib/report.ts';
+import { ROOT } from './lib/root.ts';
 
 const COMPARISONS: Readonly<Record<string, (place: Place, plan: Plan) => Promise<Comparison>>> = {
   orders: compareOrders,

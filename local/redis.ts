@@ -3,26 +3,14 @@
  * from the distribution's own packages.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Redis } from 'ioredis';
-import {
-  exclusively,
-  hasCode,
-  ifMissing,
-  isAlive,
-  launch,
-  onPath,
-  prepareDirectory,
-  run,
-  say,
-  stopStale,
-} from './server.ts';
+import { environmentOf, unpackPackage } from './packages.ts';
+import { exclusively, launch, onPath, prepareDirectory, say, stopStale } from './server.ts';
 
 const PROBE_MS = 2_000;
-const APT_MS = 180_000;
 
 const ADVICE =
   'No Redis server was found and no private copy could be unpacked: install one (`apt-get install redis-server`, ' +
@@ -141,7 +129,9 @@ async function findProgram(copy: string): Promise<Program> {
   if (found !== undefined) return found;
   if (onPath('apt-get') === undefined) throw new Error(ADVICE);
   try {
-    await unpackCopy(copy);
+    say(`Redis is not installed: unpacking a private copy from the distribution's packages into ${copy} …`);
+    // Debian ships the server there.
+    await unpackPackage('redis-tools', copy, async () => (await copiedProgram(copy)) !== undefined);
   } catch (error) {
     throw new Error(ADVICE, { cause: error });
   }
@@ -163,9 +153,7 @@ function systemProgram(): Program | undefined {
 }
 
 async function copiedProgram(copy: string): Promise<Program | undefined> {
-  const files = await ifMissing(readdir(copy, { recursive: true }), []);
-  const libraries = files.filter((file) => /\.so(\.|$)/.test(file)).map((file) => dirname(join(copy, file)));
-  const environment = { LD_LIBRARY_PATH: [...new Set(libraries)].join(':') };
+  const environment = await environmentOf(copy);
   return PROGRAMS.map(({ file, name }) => ({ path: join(copy, 'usr/bin', file), name, environment })).find(
     runs,
   );
@@ -175,86 +163,4 @@ function runs({ path, name, environment }: Program): boolean {
   if (path === '') return false;
   const { stdout } = spawnSync(path, ['--version'], { argv0: name, env: environment, encoding: 'utf8' });
   return /server v=\d/i.test(stdout ?? '');
-}
-
-// Unpacked beside its place and then renamed, so that an interrupted copy is never mistaken for a finished one.
-async function unpackCopy(copy: string): Promise<void> {
-  say(`Redis is not installed: unpacking a private copy from the distribution's packages into ${copy} …`);
-  await mkdir(dirname(copy), { recursive: true });
-  await removeAbandoned(copy);
-  const draft = `${copy}.partial-${process.pid}-${randomUUID()}`;
-  const root = join(draft, 'root');
-  try {
-    for (const archive of await download(draft)) await run('dpkg-deb', ['-x', archive, root]);
-    await replace(root, copy);
-  } finally {
-    await rm(draft, { recursive: true, force: true });
-  }
-}
-
-async function removeAbandoned(copy: string): Promise<void> {
-  for (const name of await readdir(dirname(copy))) {
-    const [, pid] = name.startsWith(basename(copy)) ? (/\.partial-(\d+)-/.exec(name) ?? []) : [];
-    if (pid === undefined || isAlive(Number(pid))) continue;
-    await rm(join(dirname(copy), name), { recursive: true, force: true });
-  }
-}
-
-/** Puts the new copy into its place, unless another process was faster and its copy runs. */
-async function replace(root: string, copy: string): Promise<void> {
-  try {
-    await rename(root, copy);
-  } catch (error) {
-    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
-    if ((await copiedProgram(copy)) !== undefined) return;
-    await rm(copy, { recursive: true, force: true });
-    await rename(root, copy);
-  }
-}
-
-/** Downloads redis-tools and whatever it needs that the system lacks; returns the archives' paths. */
-async function download(draft: string): Promise<string[]> {
-  const archives = join(draft, 'cache/archives');
-  const lists = join(draft, 'lists');
-  await mkdir(join(archives, 'partial'), { recursive: true });
-  await mkdir(join(lists, 'partial'), { recursive: true });
-  try {
-    await apt(draft, '/var/lib/apt/lists', fetchArguments);
-  } catch {
-    // The system's index is often absent (container images) or names versions that are gone: ask for a new one.
-    await apt(draft, lists, ['update']);
-    await apt(draft, lists, fetchArguments);
-  }
-  const names = (await readdir(archives)).filter((name) => name.endsWith('.deb'));
-  return names.map((name) => join(archives, name));
-}
-
-const fetchArguments = ['--yes', '--no-install-recommends', '--download-only', 'install', 'redis-tools'];
-
-async function apt(draft: string, lists: string, command: readonly string[]): Promise<void> {
-  const settings = join(draft, 'apt.conf');
-  await writeFile(settings, aptSettings(draft, lists));
-  await run('apt-get', ['-q', '-c', settings, ...command], { timeout: APT_MS });
-}
-
-// Everything that apt writes goes into our directory and needs no lock of the system's. As root it would otherwise
-// download as the user _apt, who can't enter a closed home; the system's hooks are for the system's own updates.
-function aptSettings(draft: string, lists: string): string {
-  return [
-    `Dir::State::lists "${lists}";`,
-    `Dir::Cache "${join(draft, 'cache')}";`,
-    'Dir::Cache::archives "archives";',
-    'APT::Sandbox::User "root";',
-    'Debug::NoLocking "true";',
-    'Acquire::Languages "none";',
-    'Acquire::Retries "1";',
-    'Acquire::http::Timeout "20";',
-    'Acquire::https::Timeout "20";',
-    '#clear APT::Update::Pre-Invoke;',
-    '#clear APT::Update::Post-Invoke;',
-    '#clear APT::Update::Post-Invoke-Success;',
-    '#clear DPkg::Pre-Install-Pkgs;',
-    '#clear DPkg::Post-Invoke;',
-    '',
-  ].join('\n');
 }

@@ -1,6 +1,7 @@
 /** Orders over HTTP from a given number of connections, each of which asks again as soon as it is answered. */
 import autocannon from 'autocannon';
 import { API_KEY, bodyOf } from './shop.ts';
+import { quantile } from './stats.ts';
 
 export interface Load {
   readonly perSecond: number;
@@ -19,7 +20,7 @@ export async function loadOrders(
   seconds: number,
 ): Promise<Load> {
   const times: number[] = [];
-  const run = autocannon({
+  const options = {
     url: `http://127.0.0.1:${port}/orders`,
     connections,
     duration: seconds,
@@ -29,17 +30,20 @@ export async function loadOrders(
       headers: { authorization: `Bearer ${API_KEY}`, 'content-type': 'application/json' },
       body: bodyOf(customerId),
     })),
+  };
+  const result = await new Promise<autocannon.Result>((resolve, reject) => {
+    const run = autocannon(options, (error, found) => (error ? reject(error) : resolve(found)));
+    run.on('response', (_client, status, _bytes, ms) => {
+      if (status === 201) times.push(ms);
+    });
   });
-  run.on('response', (_client: unknown, status: number, _bytes: number, ms: number) => {
-    if (status === 201) times.push(ms);
-  });
-  const result = await run;
   if (result.non2xx > 0 || result.errors > 0)
     throw new Error(
       `port ${port}: ${result.non2xx} answers were no 201, ${result.errors} connections failed`,
     );
-  const sorted = times.sort((a, b) => a - b);
-  const quantile = (part: number) =>
-    sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? 0;
-  return { perSecond: result['2xx'] / result.duration, p50: quantile(0.5), p99: quantile(0.99) };
+  return {
+    perSecond: result['2xx'] / result.duration,
+    p50: quantile(times, 0.5),
+    p99: quantile(times, 0.99),
+  };
 }

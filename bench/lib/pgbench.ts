@@ -4,9 +4,12 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { PgDialect } from 'drizzle-orm/pg-core';
+import { environmentOf, unpackPackage } from '../../local/packages.ts';
+import { onPath } from '../../local/server.ts';
 import type { Database } from '../../src/database.ts';
 import { placeOrders } from '../../src/orders.ts';
 import type { Load } from './load.ts';
+import { ROOT } from './root.ts';
 import { CURRENCY, customerOf, ITEMS } from './shop.ts';
 
 interface Script {
@@ -71,28 +74,52 @@ export async function pgbench(
   const file = join(directory, 'order.sql');
   const { text, variables } = await scriptOf();
   writeFileSync(file, text);
+  const program = await findPgbench();
   const { username, password, host, pathname } = new URL(databaseUrl);
   const { stdout } = await promisify(execFile)(
-    findPgbench(),
+    program.path,
     [
       ...['-n', '-M', 'prepared', '-f', file, '-c', String(connections), '-j', '1', '-T', String(seconds)],
       ...variables,
       // Its password stays out of the arguments: an error would show them.
       `postgres://${username}@${host}${pathname}`,
     ],
-    { env: { PATH: process.env.PATH, PGPASSWORD: password } },
+    { env: { PATH: process.env.PATH, PGPASSWORD: password, ...program.environment } },
   );
   const read = (pattern: RegExp) => Number(pattern.exec(stdout)?.[1]);
   if (!(read(PATTERN.tps) > 0) || read(PATTERN.failed) > 0) throw new Error(`pgbench failed:\n${stdout}`);
   return { perSecond: read(PATTERN.tps), p50: read(PATTERN.latency) };
 }
 
-function findPgbench(): string {
-  const debian = '/usr/lib/postgresql';
-  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
-  const found = [...versions.map((version) => join(debian, version, 'bin/pgbench')), '/usr/bin/pgbench'].find(
-    existsSync,
-  );
-  if (!found) throw new Error('pgbench was not found: install it (`apt-get install postgresql-contrib`)');
-  return found;
+interface Program {
+  readonly path: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** The system's, or one unpacked from the distribution's package. */
+async function findPgbench(): Promise<Program> {
+  const found = programBelow('/');
+  if (found) return { path: found, environment: {} };
+  const copy = join(ROOT, '.data/pgbench-binaries');
+  if (!programBelow(copy)) {
+    if (!onPath('apt-get')) throw new Error(ADVICE);
+    await unpackPackage('postgresql', copy, async () => programBelow(copy) !== undefined);
+  }
+  const path = programBelow(copy);
+  if (!path) throw new Error(ADVICE);
+  return { path, environment: await environmentOf(copy) };
+}
+
+const ADVICE = 'pgbench was found nowhere: install it (`apt-get install postgresql`).';
+
+/** The newest, in Debian's place for it: the one on PATH would ask which version is meant. */
+function programBelow(root: string): string | undefined {
+  const versions = join(root, 'usr/lib/postgresql');
+  const numbers = existsSync(versions)
+    ? readdirSync(versions)
+        .map(Number)
+        .sort((a, b) => b - a)
+    : [];
+  const there = numbers.map((version) => join(versions, String(version), 'bin/pgbench')).find(existsSync);
+  return there ?? (root === '/' ? onPath('pgbench') : undefined);
 }

@@ -8,9 +8,9 @@ import { runMigrations } from 'graphile-worker';
 import { PgBoss } from 'pg-boss';
 import { openStores } from '../../local/stores.ts';
 import { type Database, openDatabase, run } from '../../src/database.ts';
+import { ROOT } from './root.ts';
 import { API_KEY, addCustomers } from './shop.ts';
 
-export const ROOT = join(import.meta.dirname, '../..');
 export const JOB = 'order.created';
 
 export interface Place {
