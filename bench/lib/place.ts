@@ -64,6 +64,14 @@ async function preparePeers(db: Database, databaseUrl: string): Promise<void> {
       db,
       sql.raw(`create table if not exists peer.${table} (like public.${table} including all)`) as never,
     );
+  await run(
+    db,
+    sql`create table if not exists peer.outbox (
+          id uuid primary key, event_type text not null, payload jsonb not null, status text not null default 'PENDING',
+          retry_count int not null default 0, created_at timestamptz not null, processed_at timestamptz
+        )`,
+  );
+  await run(db, sql`create index if not exists outbox_pending on peer.outbox (status, created_at)`);
   await runMigrations({ connectionString: databaseUrl });
   const boss = new PgBoss({
     connectionString: databaseUrl,
@@ -80,7 +88,7 @@ async function preparePeers(db: Database, databaseUrl: string): Promise<void> {
 export async function forgetOrders({ db }: Place): Promise<void> {
   await run(
     db,
-    sql`truncate orders, order_items, outbox, notifications, idempotency_keys, epochs, leases, holds, peer.orders, peer.order_items,
+    sql`truncate orders, order_items, outbox, notifications, idempotency_keys, epochs, leases, holds, peer.orders, peer.order_items, peer.outbox,
       graphile_worker._private_jobs`,
   );
   await run(db, sql.raw(`delete from pgboss.job`) as never);

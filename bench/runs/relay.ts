@@ -3,7 +3,6 @@ import { Queue } from 'bullmq';
 import { sql } from 'drizzle-orm';
 import { Redis } from 'ioredis';
 import { Registry } from 'prom-client';
-import { v7 as uuidv7 } from 'uuid';
 import { readConfig } from '../../src/config.ts';
 import { openDatabase, run } from '../../src/database.ts';
 import type { Log } from '../../src/lifecycle.ts';
@@ -62,15 +61,26 @@ const WAYS: Readonly<Record<string, () => Promise<number>>> = {
     await queue.close();
     return ms;
   },
+  /** As the pattern is described everywhere: with a table of its own, which has the index that its query asks for. */
   async textbook() {
+    await run(
+      ledger.db,
+      sql`insert into peer.outbox (id, event_type, payload, created_at)
+          select id, type, payload, created_at + seq * interval '1 microsecond' from outbox`,
+    );
     const queue = new Queue(QUEUE, { connection: redis });
     const ms = await timed(async () => {
       for (;;) {
-        const rows = await staged(10);
-        for (const row of rows) {
-          const { name, data, opts } = jobOf(row);
-          await queue.add(name, data, opts);
-          await run(ledger.db, sql`update outbox set enqueued_at = now() where id = ${row.id}`);
+        const rows = await run<{ id: string; event_type: string; payload: object }>(
+          ledger.db,
+          sql`select * from peer.outbox where status = 'PENDING' order by created_at limit 10`,
+        );
+        for (const { id, event_type: type, payload } of rows) {
+          await queue.add(type, payload, retryPolicy(config));
+          await run(
+            ledger.db,
+            sql`update peer.outbox set status = 'PROCESSED', processed_at = now() where id = ${id}`,
+          );
         }
         if (rows.length === 0) break;
       }
@@ -106,7 +116,7 @@ async function stage(messages: number): Promise<void> {
             select id, (select id from customers limit 1), 'CREATED', 'EUR', 5200 from made
           )
           insert into outbox (id, type, order_id, payload)
-          select message, 'order.created', id, jsonb_build_object('orderId', id, 'run', ${uuidv7()}::text) from made`,
+          select message, 'order.created', id, jsonb_build_object('orderId', id, 'customerId', id, 'orderTotal', 5200, 'timestamp', now()) from made`,
     );
 }
 
