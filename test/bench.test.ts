@@ -20,7 +20,9 @@ it('measures everything, is of sound types, and says what it knows to who asks',
   expect(code, output).toBe(0);
   for (const what of ['orders, 32 connections', 'relay', 'latency, 100 orders/s'])
     expect(output).toMatch(new RegExp(`^${what}, round 1: ours +\\w+ [\\d.,]+`, 'm'));
-  expect(output).toMatch(/^[✓✗] orders\/s at 32 connections, against pgbench with the same statement: [\d.]+/m);
+  expect(output).toMatch(
+    /^[✓✗] orders\/s at 32 connections, against pgbench with the same statement: [\d.]+/m,
+  );
   expect(await ended(process.execPath, 'node_modules/@typescript/native/bin/tsc', '-p', 'bench')).toEqual({
     ...{ code: 0, output: '' },
   });
