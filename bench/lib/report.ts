@@ -94,7 +94,7 @@ const table = (columns: readonly string[], rows: readonly (readonly (string | nu
   ...rows.map((row) => `| ${row.join(' | ')} |`),
 ];
 
-const [WIDTH, NAME, BAR, GAP] = [760, 300, 22, 12];
+const [WIDTH, NAME, BAR, GAP] = [800, 350, 22, 12];
 
 /** Bars with their names and medians, and a line from the smallest to the largest round; readable on light and dark. */
 export function chart({ chart: { unit, bars } }: Comparison): string {
