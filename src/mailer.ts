@@ -26,6 +26,11 @@ export type Answer =
   /** Our key stands for another text there: whether that was accepted is not to be learned by repeating. */
   | { readonly kind: 'contradicted'; readonly code: string; readonly detail: string | null };
 
+/** Of several letters in one request: all are accepted, or none. The ids stand in the order of the letters. */
+export type BatchAnswer =
+  | { readonly kind: 'accepted'; readonly providerIds: readonly string[] }
+  | Exclude<Answer, { kind: 'accepted' }>;
+
 export interface Mailer {
   /** Where idempotency keys count: provider and account. */
   readonly account: string;
@@ -33,10 +38,38 @@ export interface Mailer {
   compose(messageId: string, recipient: string, letter: Letter): string;
   /** Sends that text under that key within `EMAIL_TIMEOUT_MS`. Never throws. */
   send(body: string, idempotencyKey: string): Promise<Answer>;
+  /** The same with the texts of several letters, as one request: the same texts in the same order are the same request. */
+  sendBatch(bodies: readonly string[], idempotencyKey: string): Promise<BatchAnswer>;
 }
+
+/** One letter that the provider dislikes refuses them all; its other way would accept some of a request and not the rest. */
+const STRICT = { 'x-batch-validation': 'strict' };
 
 export function openMailer(config: Config): Mailer {
   const resend = new Resend(config.resendApiKey, { baseUrl: config.resendBaseUrl });
+
+  /** Makes the request and reads its answer; `idsOf` finds in what the provider gave the ids of all letters, or nothing. */
+  async function call(
+    path: string,
+    request: { readonly body: string; readonly idempotencyKey: string; readonly headers?: object },
+    idsOf: (data: unknown) => readonly string[] | undefined,
+  ): Promise<BatchAnswer> {
+    // `emails.send` would build the body anew, perhaps with other bytes. `post` lets ours through: it spreads these
+    // options over its own. Followed redirects would hand the letter to another host.
+    const exact = { ...request, redirect: 'manual', signal: AbortSignal.timeout(config.emailTimeoutMs) };
+    const post = () => resend.post<unknown>(path, undefined, exact);
+    try {
+      // The signal frees the connection; the deadline holds whatever the SDK makes of the signal.
+      return classify(
+        await deadline(passing('mailer.send', post), config.emailTimeoutMs, 'a request'),
+        idsOf,
+      );
+    } catch {
+      // The SDK throws only what aborts it: the time is up.
+      return { kind: 'unknown', code: 'no_answer', detail: null };
+    }
+  }
+
   return {
     account: `${config.resendBaseUrl} ${config.resendAccount}`,
     compose: (messageId, recipient, { subject, html, text }) =>
@@ -49,25 +82,35 @@ export function openMailer(config: Config): Mailer {
         tags: [{ name: 'message_id', value: messageId }],
       }),
     async send(body, idempotencyKey) {
-      // `emails.send` would build the body anew, perhaps with other bytes. `post` lets ours through: it spreads these
-      // options over its own. Followed redirects would hand the letter to another host.
-      const exact = {
-        body,
-        idempotencyKey,
-        redirect: 'manual',
-        signal: AbortSignal.timeout(config.emailTimeoutMs),
-      };
-      const post = () => resend.post<{ id?: unknown }>('/emails', undefined, exact);
-      try {
-        // The signal frees the connection; the deadline holds whatever the SDK makes of the signal.
-        return classify(await deadline(passing('mailer.send', post), config.emailTimeoutMs, 'a request'));
-      } catch {
-        // The SDK throws only what aborts it: the time is up.
-        return { kind: 'unknown', code: 'no_answer', detail: null };
-      }
+      const answer = await call('/emails', { body, idempotencyKey }, idsOfOne);
+      const [providerId = ''] = answer.kind === 'accepted' ? answer.providerIds : []; // it has one
+      return answer.kind === 'accepted' ? { kind: 'accepted', providerId } : answer;
     },
+    sendBatch: (bodies, idempotencyKey) =>
+      call(
+        '/emails/batch',
+        { body: `[${bodies.join(',')}]`, idempotencyKey, headers: STRICT },
+        idsOfEach(bodies.length),
+      ),
   };
 }
+
+const isId = (id: unknown): id is string => typeof id === 'string' && id !== '';
+const idOf = (letter: unknown): unknown => (letter as { id?: unknown } | null | undefined)?.id; // anything may be answered
+
+function idsOfOne(data: unknown): readonly string[] | undefined {
+  const id = idOf(data);
+  return isId(id) ? [id] : undefined;
+}
+
+/** Fewer ids than letters, or one that is none, leave open which letters were accepted. */
+const idsOfEach =
+  (count: number) =>
+  (answer: unknown): readonly string[] | undefined => {
+    const letters = (answer as { data?: unknown } | null)?.data;
+    const ids = Array.isArray(letters) ? letters.map(idOf).filter(isId) : [];
+    return ids.length === count && new Set(ids).size === count ? ids : undefined;
+  };
 
 const QUOTA = new Set(['daily_quota_exceeded', 'monthly_quota_exceeded']);
 
@@ -106,10 +149,13 @@ const STATUS_OF_NAME: Readonly<Record<string, number>> = {
   monthly_quota_exceeded: 429,
 };
 
-/** Read from the top; the first row that matches wins. Only `data.id` means sent, and only a readable refusal is one. */
-function classify({ data, error, headers }: Response<{ id?: unknown } | null>): Answer {
-  if (typeof data?.id === 'string' && data.id !== '')
-    return { kind: 'accepted', providerId: storable(data.id) };
+/** Read from the top; the first row that matches wins. Only ids mean sent, and only a readable refusal is one. */
+function classify(
+  { data, error, headers }: Response<unknown>,
+  idsOf: (data: unknown) => readonly string[] | undefined,
+): BatchAnswer {
+  const ids = idsOf(data);
+  if (ids) return { kind: 'accepted', providerIds: ids.map(storable) };
   const name = typeof error?.name === 'string' ? error.name : '';
   const status = typeof error?.statusCode === 'number' ? error.statusCode : (STATUS_OF_NAME[name] ?? null);
   const code = status === null ? 'no_answer' : KNOWN_NAMES.has(name) ? name : `http_${status}`;

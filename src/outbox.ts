@@ -20,7 +20,7 @@ export interface StagedMessage extends Enqueueable {
 }
 
 /** `with given …, k …`: the messages of a statement, and their rows, locked in order of id. Guards go on `k`. */
-function locking(messages: readonly MessageRun[]): SQL {
+export function locking(messages: readonly MessageRun[]): SQL {
   return sql`given as (
       select * from ${recordset(
         messages.map(({ id, run }) => ({ id, run })),
@@ -262,6 +262,19 @@ export async function purgeFinished(db: Database, days: number, limit: number): 
   return rows.length;
 }
 
+/** Deletes envelopes that are older than that and whose letters are gone. Answers how many went. */
+export async function purgeEnvelopes(db: Database, days: number, limit: number): Promise<number> {
+  const rows = await run(
+    db,
+    sql`delete from envelopes where id in (
+          select id from envelopes e where id < ${firstIdOf(sql`now() - make_interval(days => ${days})`)}
+            and not exists (select from notifications n where n.envelope_id = e.id) order by id limit ${limit}
+        ) returning 1`,
+    'purgeEnvelopes',
+  );
+  return rows.length;
+}
+
 /** Ids begin with their time: none that was made at that moment or later is smaller than this one. */
 const firstIdOf = (moment: SQL) =>
   sql`(lpad(to_hex((extract(epoch from ${moment}) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid`;
@@ -313,6 +326,10 @@ export interface StartedMessage {
     readonly answer: string | null;
     /** Seconds since the outcome of one of its calls first became unknown. */
     readonly unknownForSeconds: number | null;
+    /** With how many letters it may share a request. */
+    readonly largestBatch: number;
+    /** The envelope that it shares with others, and how long nobody is to call yet. */
+    readonly envelope: { readonly id: string; readonly dueInMs: number } | null;
   } | null;
   /** Why sending is held, if it is. */
   readonly held: string | null;
@@ -352,13 +369,16 @@ export async function startMessages(
             )) end as "order",
           case when c.id is null then null else json_build_object('email', c.email, 'name', c.name) end as customer,
           case when n.id is null then null else json_build_object('id', n.id, 'body', n.body, 'account', n.account, 'answer', n.answer,
-            'unknownForSeconds', extract(epoch from now() - n.first_unknown_at)) end as letter,
+            'unknownForSeconds', extract(epoch from now() - n.first_unknown_at), 'largestBatch', n.largest_batch,
+            'envelope', case when e.id is null then null else json_build_object('id', e.id,
+              'dueInMs', greatest(0, ceil(extract(epoch from e.due_at - now()) * 1000))) end) end as letter,
           exists (select from suppressions s where s.address = lower(coalesce(n.recipient, c.email))) as suppressed,
           (select h.reason from holds h where h.name = 'sending') as held
         from k
         left join orders o on o.id = k.order_id
         left join customers c on c.id = o.customer_id
-        left join notifications n on n.message_id = k.id and n.replaced_at is null`,
+        left join notifications n on n.message_id = k.id and n.replaced_at is null
+        left join envelopes e on e.id = n.envelope_id`,
     'startMessages',
   );
   const byId = new Map(rows.map((row) => [row.id, row]));
@@ -366,20 +386,26 @@ export async function startMessages(
 }
 
 /**
- * Counts a start in which nothing else runs in its process. Answers how many of these have had no orderly end, this one
- * included; undefined when the message has moved on.
+ * Counts a start in which nothing else runs in its process, of this message and of all that share an envelope with it. Answers how
+ * many of these have had no orderly end, this one included; undefined when the message has moved on.
  */
-export async function countLoneStart(db: Database, message: MessageRun): Promise<number | undefined> {
-  const [row] = await run<{ starts: number }>(
+export async function countLoneStart(
+  db: Database,
+  { id, run: itsRun }: MessageRun,
+  envelopeId: string | null = null,
+): Promise<number | undefined> {
+  const rows = await run<{ id: string; starts: number }>(
     db,
-    sql`with ${locking([message])}
+    sql`with k as materialized (
+          select o.* from outbox o
+          where o.id = ${id} or o.id in (select message_id from notifications where envelope_id = ${envelopeId}) order by o.id for update
+        )
         update outbox o set lone_starts = k.lone_starts + 1
-        from k join given g using (id, run)
-        where o.id = k.id and ${may('start', 'k')}
-        returning o.lone_starts as starts`,
+        from k where o.id = k.id and ${may('start', 'k')} and (k.id <> ${id} or k.run = ${itsRun}::int)
+        returning o.id, o.lone_starts as starts`,
     'countLoneStart',
   );
-  return row?.starts;
+  return rows.find((row) => row.id === id)?.starts;
 }
 
 /** A call that is about to be made. */
@@ -403,7 +429,7 @@ export interface OpenCall {
 
 /**
  * Freezes letters that are not frozen yet, and writes down that a call is under way: from now on its outcome is unknown
- * unless an answer proves otherwise. Undefined where the message has moved on meanwhile.
+ * unless an answer proves otherwise. Undefined where the message has moved on meanwhile, or is in an envelope.
  */
 export async function openCalls(
   db: Database,
@@ -424,7 +450,7 @@ export async function openCalls(
           returning id, message_id, body
         ), before as (
           select n.id, n.first_unknown_at, c.account from notifications n join opening c using (message_id)
-          where n.replaced_at is null and n.body is not null for update of n
+          where n.replaced_at is null and n.body is not null and n.envelope_id is null for update of n
         ), touched as (
           update notifications n set attempts = n.attempts + 1, first_unknown_at = coalesce(n.first_unknown_at, now()),
             account = case when n.first_unknown_at is null then b.account else n.account end
@@ -494,6 +520,14 @@ export interface Settlement extends MessageRun {
   readonly circling?: 'again' | 'over';
 }
 
+/** An attempt's orderly end, of the row `o` as it was locked in `k`, by what `x` says of it: `dead`, `circling`. */
+export const attemptEnded = sql`starts = 0, lone_starts = 0,
+          unspent = case x.circling when 'again' then k.unspent + 1 when 'over' then 0 else k.unspent end,
+          unspent_since = case x.circling when 'again' then coalesce(k.unspent_since, now()) when 'over' then null else k.unspent_since end,
+          dead_at = case when x.dead is null then null else now() end,
+          -- Its job exists, whether the relay has come to say so or not: the failed set must show it.
+          enqueued_at = case when x.dead is null then o.enqueued_at else coalesce(o.enqueued_at, now()) end`;
+
 /**
  * Writes an attempt's end down: the answer, the orderly end of the start, and, where it is the last, that the message is
  * dead. A proof of non-acceptance puts `first_unknown_at` back, unless a later call is under way.
@@ -520,14 +554,9 @@ export async function settleAttempts(db: Database, settlements: readonly Settlem
         ), overtaken as (
           select n.id from notifications n join outcome x on n.id = x.letter_id where n.attempts > x.attempt
         )
-        update outbox o set starts = 0, lone_starts = 0,
+        update outbox o set ${attemptEnded},
           -- Nor does its refusal prove anything while a later call is under way, which may yet be accepted.
-          dead_reason = case when x.dead = 'refused' and x.letter_id in (select id from overtaken) then 'outcome_unknown' else x.dead end,
-          unspent = case x.circling when 'again' then k.unspent + 1 when 'over' then 0 else k.unspent end,
-          unspent_since = case x.circling when 'again' then coalesce(k.unspent_since, now()) when 'over' then null else k.unspent_since end,
-          dead_at = case when x.dead is null then null else now() end,
-          -- Its job exists, whether the relay has come to say so or not: the failed set must show it.
-          enqueued_at = case when x.dead is null then o.enqueued_at else coalesce(o.enqueued_at, now()) end
+          dead_reason = case when x.dead = 'refused' and x.letter_id in (select id from overtaken) then 'outcome_unknown' else x.dead end
         from k join outcome x using (id, run)
         where o.id = k.id and ${may('settle', 'k')}`,
     'settleAttempts',
@@ -544,7 +573,7 @@ export async function othersFare(db: Database, letterId: string): Promise<'pass'
   const [row] = await run<{ fare: 'pass' | 'fail' | 'none' }>(
     db,
     sql`with l as (
-          select message_id, greatest(first_unknown_at, (select opened_at from holds where name = 'sending')) as since
+          select message_id, envelope_id, greatest(first_unknown_at, (select opened_at from holds where name = 'sending')) as since
           from notifications where id = ${letterId}
         )
         select case
@@ -555,6 +584,7 @@ export async function othersFare(db: Database, letterId: string): Promise<'pass'
           when exists (
             select from l, outbox o join notifications n on n.message_id = o.id and n.replaced_at is null
             where ${inState(['enqueued'], 'o')} and o.id <> l.message_id and n.answered_at >= n.first_unknown_at
+              and (n.envelope_id is null or n.envelope_id is distinct from l.envelope_id) -- those share its fate and prove nothing
           ) then 'fail'
           else 'none' end as fare`,
     'othersFare',
@@ -776,9 +806,10 @@ export async function deadLetters(
   return run<DeadLetter>(
     db,
     sql`select o.id, o.run, o.type, o.order_id as "orderId", o.dead_at::text as at, o.dead_reason as reason, n.answer,
-          n.answer_detail as detail, coalesce(n.recipient, c.email) as recipient, coalesce(n.attempts, 0) as attempts, o.created_at::text as "createdAt"
+          n.answer_detail as detail, coalesce(n.recipient, c.email) as recipient, coalesce(n.attempts, 0) + coalesce(e.attempts - 1, 0) as attempts, o.created_at::text as "createdAt"
         from outbox o
         left join notifications n on n.message_id = o.id and n.replaced_at is null
+        left join envelopes e on e.id = n.envelope_id
         left join orders r on r.id = o.order_id
         left join customers c on c.id = r.customer_id
         where ${inState(['dead'], 'o')}

@@ -9,6 +9,7 @@ import { deadline } from './deadline.ts';
 import { passing } from './failpoints.ts';
 import { type Log, type Process, plain } from './lifecycle.ts';
 import type { AddCounts } from './limits.ts';
+import { openPace } from './pace.ts';
 
 export const QUEUE = 'order-notifications';
 const PREFIX = 'bull';
@@ -53,13 +54,22 @@ export function parseJobId(id: string): MessageRun | undefined {
   return messageId && run ? { id: messageId, run: Number(run) } : undefined;
 }
 
+/** Up to so much of a pause is left away at random. */
+const JITTER = 0.5;
+
+/** The pause before the n-th retry, from 1 on, of what BullMQ does not retry itself: as long as its own. In milliseconds. */
+export const retryPause = (
+  { notificationBackoffMs }: Pick<Config, 'notificationBackoffMs'>,
+  n: number,
+): number => Math.round(notificationBackoffMs * 2 ** (n - 1) * (1 - JITTER * Math.random()));
+
 /** Attempts and the pauses between them: n-th retry after backoff · 2^(n−1), of which up to half is left away at random. */
 export function retryPolicy(
   config: Pick<Config, 'notificationAttempts' | 'notificationBackoffMs'>,
 ): JobsOptions {
   return {
     attempts: config.notificationAttempts,
-    backoff: { type: 'exponential', delay: config.notificationBackoffMs, jitter: 0.5 },
+    backoff: { type: 'exponential', delay: config.notificationBackoffMs, jitter: JITTER },
     removeOnComplete: { age: COMPLETED_JOBS_KEPT_S },
     removeOnFail: false,
     stackTraceLimit: 0,
@@ -98,6 +108,11 @@ export interface QueueDoor {
   writeEpoch(epoch: string): Promise<void>;
   /** Adds to counts that all processes share, for so many seconds, and answers their totals. Not of the queue: only its Redis. */
   addCounts: AddCounts;
+  /**
+   * Takes one of the `EMAIL_RATE_PER_SECOND` requests that all notifiers together may make. Answers 0 when it may be made now, else
+   * in how many milliseconds to ask again. While Redis is away each process counts its own.
+   */
+  takeTurn(): Promise<number>;
   ping(): Promise<void>;
   /** What this Redis does when it is full, and whether it writes down what it was given. */
   manners(): Promise<{ readonly evictionPolicy: string | undefined; readonly appendOnly: boolean }>;
@@ -118,6 +133,7 @@ export function openQueue(config: Config, log: Log): QueueDoor {
   });
   queue.on('error', () => undefined); // the connection's own listener has logged it
   const options = retryPolicy(config);
+  const pace = openPace(config.emailRatePerSecond, redis, `${QUEUE}:limits:pace`);
   const bounded = <T>(name: DoorMethod, call: () => Promise<T>) =>
     deadline(passing(`queue.${name}`, call), REDIS_DEADLINE_MS, `the call ${name} to Redis`);
 
@@ -194,6 +210,7 @@ export function openQueue(config: Config, log: Log): QueueDoor {
         });
       });
     },
+    takeTurn: () => bounded('takeTurn', pace.shared).catch(pace.own),
     async ping() {
       await bounded('ping', () => redis.ping());
     },
@@ -383,7 +400,6 @@ export function consume(config: Config, log: Log, handle: (job: TakenJob) => Pro
       stalledInterval: config.stalledIntervalMs,
       maxStalledCount: NO_STALL_LIMIT,
       runRetryDelay: AGAIN_MS,
-      limiter: { max: config.emailRatePerSecond, duration: 1_000 },
       metrics: { maxDataPoints: MINUTES_OF_METRICS },
     },
   );

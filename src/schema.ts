@@ -164,9 +164,12 @@ export const outbox = pgTable(
   ],
 );
 
+/** How many letters a request carries at most: the provider's rule. */
+export const LARGEST_BATCH = 100;
+
 /**
- * The frozen request of a message and its fate. Its id is the idempotency key that the provider sees. A message has
- * one letter in force; replaced ones stay, because the provider may still report that it accepted them.
+ * The frozen letter of a message and its fate. Alone it is a request, and its id the idempotency key that the provider sees. In an
+ * envelope it shares the request, the key and the fate of all letters there. A message has one letter in force; replaced ones stay, because the provider may still report that it accepted them.
  */
 export const notifications = pgTable(
   'notifications',
@@ -178,6 +181,13 @@ export const notifications = pgTable(
     body: text('body'),
     /** Base URL and account of the first attempt: the only place where the key counts. */
     account: text('account').notNull(),
+    /** The envelope that it shares with others, and its place there; null while it has a request of its own. */
+    envelopeId: uuid('envelope_id'),
+    position: smallint('position'),
+    /** Its own calls when it was put there: a process that knows of no envelopes must not make another one. */
+    enclosedAttempts: integer('enclosed_attempts'),
+    /** With how many letters it may share a request: fewer after each one that was refused with it. */
+    largestBatch: smallint('largest_batch').notNull().default(LARGEST_BATCH),
     /** Calls opened so far; also the token by which only the latest of them puts back `first_unknown_at`. */
     attempts: integer('attempts').notNull(),
     createdAt: createdAt(),
@@ -197,16 +207,48 @@ export const notifications = pgTable(
   (t) => [
     uniqueIndex('notifications_in_force').on(t.messageId).where(sql`replaced_at is null`),
     index('notifications_of_message').on(t.messageId),
+    index('notifications_of_envelope').on(t.envelopeId).where(sql`envelope_id is not null`),
     // An acceptance under a key that was given up: a second letter, perhaps.
     index('notifications_accepted_though_replaced')
       .on(t.messageId)
       .where(sql`replaced_at is not null and accepted_at is not null`),
     index('notifications_of_provider').on(t.providerId).where(sql`provider_id is not null`),
+    check('notifications_enclosed_has_place', sql`(envelope_id is null) = (position is null)`),
+    check(
+      'notifications_enclosed_makes_no_call',
+      sql`envelope_id is null or coalesce(attempts = enclosed_attempts, false)`,
+    ),
     check('notifications_accepted_has_id', sql`(accepted_at is null) = (provider_id is null)`),
     check('notifications_answered_has_code', sql`(answered_at is null) = (answer is null)`),
     check(
       'notifications_reported_was_accepted',
       sql`accepted_at is not null or coalesce(delivered_at, bounced_at, complained_at) is null`,
+    ),
+  ],
+);
+
+/**
+ * One request for several letters, while its outcome is unknown and afterwards where it was accepted. Its id is the idempotency
+ * key; its text is that of its letters, in their order. What a call of it comes to is written on all of them in one statement.
+ */
+export const envelopes = pgTable(
+  'envelopes',
+  {
+    id: uuid('id').primaryKey(),
+    /** How many letters were put into it: without one of them it would be another request. */
+    letters: smallint('letters').notNull(),
+    /** Calls opened so far; also the token by which a late call knows that it is not the latest. */
+    attempts: integer('attempts').notNull(),
+    /** Those of them that count, of the attempts that a message has. */
+    spent: smallint('spent').notNull().default(0),
+    /** Before this nobody calls: somebody is calling, or it is too early for the next attempt. */
+    dueAt: instant('due_at').notNull(),
+    createdAt: createdAt(),
+  },
+  () => [
+    check(
+      'envelopes_counts_positive',
+      sql.raw(`letters between 1 and ${LARGEST_BATCH} and attempts >= 1 and spent >= 0`),
     ),
   ],
 );

@@ -163,6 +163,8 @@ describe('judge', () => {
     account: ACCOUNT,
     answer: null,
     unknownForSeconds: null,
+    largestBatch: 100,
+    envelope: null,
   };
   const at = '2026-01-01 00:00:00+00';
   const verdictOn = (message: StartedMessage | undefined): Verdict => judge(job, message, ACCOUNT, false);

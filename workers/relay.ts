@@ -24,6 +24,7 @@ import {
   overdueMessages,
   type Position,
   type Positioned,
+  purgeEnvelopes,
   purgeFinished,
   purgeIdempotencyKeys,
   readEpoch,
@@ -325,9 +326,10 @@ export function createRelay({ db, queue, config, log, metrics, ending, clock }: 
   async function purge(): Promise<boolean> {
     if (!leading) return false;
     const letters = await purgeFinished(db, config.retentionDays, PURGE_PAGE);
+    const envelopes = await purgeEnvelopes(db, config.retentionDays, PURGE_PAGE);
     const keys = await purgeIdempotencyKeys(db, PURGE_PAGE);
     const events = await purgeProviderEvents(db, config.retentionDays, PURGE_PAGE);
-    return [letters, keys, events].includes(PURGE_PAGE);
+    return [letters, envelopes, keys, events].includes(PURGE_PAGE);
   }
 
   return {

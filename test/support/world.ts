@@ -115,6 +115,7 @@ export async function openWorld(settings: Readonly<Record<string, string>> = {})
       db,
       config,
       mailer: openMailer(config),
+      takeTurn: queue.takeTurn,
       log,
       ending: ending.signal,
       metrics: new Registry(),
