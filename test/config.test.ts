@@ -16,7 +16,7 @@ const NUMBERS = [
   ['EMAIL_RATE_PER_SECOND', 'emailRatePerSecond', 5, 1, 1_000_000],
   ['NOTIFICATION_ATTEMPTS', 'notificationAttempts', 4, 1, 25],
   ['NOTIFICATION_BACKOFF_MS', 'notificationBackoffMs', 60_000, 10, LONGEST_MS],
-  ['NOTIFIER_CONCURRENCY', 'notifierConcurrency', 50, 1, 1000],
+  ['NOTIFIER_CONCURRENCY', 'notifierConcurrency', 200, 1, 1000],
   ['RELAY_POLL_MS', 'relayPollMs', 1000, 10, LONGEST_MS],
   ['RELAY_BATCH', 'relayBatch', 500, 1, 5000],
   ['RECONCILE_AFTER_MS', 'reconcileAfterMs', 60_000, 1000, LONGEST_MS],

@@ -324,3 +324,77 @@ describe('the account, where keys count', () => {
     expect(mailerAt(mailbox.url, { RESEND_ACCOUNT: 'team-b' }).account).toBe(`${mailbox.url} team-b`);
   });
 });
+
+describe('several letters in one request', () => {
+  const second = () =>
+    mailer.compose('0192f0c0-0000-7000-8000-000000000003', 'eve@example.com', {
+      ...LETTER,
+      subject: 'Order 1.0',
+    });
+  const sendBoth = () => mailer.sendBatch([body(), second()], KEY);
+
+  it('are accepted together, and their ids stand in their order', async () => {
+    const answer = await sendBoth();
+    const letters = mailbox.letters();
+    expect(letters.map(({ to }) => to)).toEqual([['ada@example.com'], ['eve@example.com']]);
+    expect(answer).toEqual({ kind: 'accepted', providerIds: letters.map(({ id }) => id) });
+  });
+
+  it('go out as the exact texts of the letters, under the one key', async () => {
+    await sendBoth();
+    expect(mailbox.requests()).toEqual([
+      expect.objectContaining({
+        path: '/emails/batch',
+        idempotencyKey: KEY,
+        body: `[${body()},${second()}]`,
+      }),
+    ]);
+    expect(mailbox.letters().map((letter) => letter.body)).toEqual([body(), second()]);
+  });
+
+  it('are accepted once when the request is repeated', async () => {
+    const first = await sendBoth();
+    expect(await sendBoth()).toEqual(first);
+    expect(mailbox.letters()).toHaveLength(2);
+  });
+
+  it('are all refused when one of them is', async () => {
+    const bad = mailer.compose(MESSAGE_ID, 'refused@example.com', LETTER);
+    const answer = await mailer.sendBatch([body(), bad], KEY);
+    expect(answer).toMatchObject({ kind: 'refused', code: 'validation_error' });
+    expect(mailbox.letters()).toEqual([]);
+  });
+
+  it('ask for strict validation, whatever the provider may take for granted', async () => {
+    let seen: string | undefined;
+    const server = createServer((request, response) => {
+      seen = request.headers['x-batch-validation'] as string | undefined; // it is sent once
+      response.setHeader('content-type', 'application/json').end('{"data":[{"id":"a"},{"id":"b"}]}');
+    });
+    const answer = await mailerAt(await listening(server)).sendBatch([body(), second()], KEY);
+    expect(answer).toEqual({ kind: 'accepted', providerIds: ['a', 'b'] });
+    expect(seen).toBe('strict');
+  });
+
+  it.each<[string, unknown]>([
+    ['fewer ids', { data: [{ id: 'a' }] }],
+    ['more ids', { data: [{ id: 'a' }, { id: 'b' }, { id: 'c' }] }],
+    ['one id twice', { data: [{ id: 'a' }, { id: 'a' }] }],
+    ['an id that is none', { data: [{ id: 'a' }, { id: 7 }] }],
+    ['a letter without an id', { data: [{ id: 'a' }, null] }],
+    ['no list', { data: { id: 'a' } }],
+    ['the answer to a single letter', { id: 'a' }],
+  ])('that are answered with %s may have been accepted or not', async (_, answered) => {
+    mailbox.intercept(() => ({ status: 200, body: answered }));
+    expect(await sendBoth()).toMatchObject({ kind: 'unknown', code: 'no_answer' });
+  });
+
+  it('mean the same by a refusal as a single one', async () => {
+    mailbox.intercept(() => refusal(429, 'rate_limit_exceeded', { 'retry-after': '7' }));
+    expect(await sendBoth()).toMatchObject({ kind: 'held', reason: 'rate_limited', seconds: 7 });
+    mailbox.intercept(() => refusal(409, 'concurrent_idempotent_requests'));
+    expect(await sendBoth()).toMatchObject({ kind: 'in_flight' });
+    mailbox.intercept(() => 'hang-up');
+    expect(await sendBoth()).toMatchObject({ kind: 'unknown' });
+  });
+});
