@@ -2,7 +2,6 @@
  * The pace of requests to the provider, for the whole installation: a bucket in Redis that all notifiers draw from. Requests
  * keep an even distance instead of coming in bursts, because nobody knows where the provider's own seconds begin.
  */
-import type { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 
 export interface Pace {
@@ -19,7 +18,8 @@ const MOST_WINDOWS_PER_SECOND = 20;
 
 const KEY = 'requests';
 
-export function openPace(perSecond: number, redis: Redis, keyPrefix: string): Pace {
+/** @param redis a client of ioredis. */
+export function openPace(perSecond: number, redis: object, keyPrefix: string): Pace {
   const points = Math.max(1, Math.floor(perSecond / MOST_WINDOWS_PER_SECOND));
   const windowMs = Math.ceil((points / perSecond) * 1_000 * SLACK);
   const settings = { points, duration: windowMs / 1_000, keyPrefix };

@@ -255,6 +255,7 @@ const relay: Scenario = {
     'queue.remove': (stage) => forgeJob(stage, { id: randomUUID(), run: 1 }, { failedReason: 'refused' }),
     clearLetters: old,
     purgeFinished: old,
+    purgeEnvelopes: old,
     purgeIdempotencyKeys: old,
     purgeProviderEvents: old,
     giveLeaseBack: ending,
@@ -309,6 +310,7 @@ const notifier: Scenario = {
     'worker.handle': confirmation,
     startMessages: confirmation,
     countLoneStart: handed((stage) => stage.message('one letter', { change: sql`starts = 1` })),
+    'queue.takeTurn': confirmation,
     openCalls: confirmation,
     'mailer.send': confirmation,
     markSent: confirmation,
@@ -331,6 +333,25 @@ const hopeless: Scenario = {
   settings: { NOTIFICATION_ATTEMPTS: '1' },
   boundaries: {
     othersFare: handed((stage) => stage.message('attempts_exhausted', { email: 'down@example.com' })),
+  },
+};
+
+/** More letters than there may be requests in a second. */
+const crowd = (email: string) =>
+  handed(async (stage) => {
+    for (let i = 0; i < 12; i += 1) await stage.message('one letter', { email });
+  });
+
+/** Its letters share requests. */
+const crowded: Scenario = {
+  ...notifier,
+  settings: { EMAIL_RATE_PER_SECOND: '8' },
+  boundaries: {
+    fillEnvelope: crowd('ada@example.com'),
+    'mailer.send': crowd('ada@example.com'),
+    markSent: crowd('ada@example.com'),
+    settleEnvelope: crowd('flaky@example.com'),
+    reopenEnvelope: crowd('flaky@example.com'),
   },
 };
 
@@ -442,7 +463,11 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 /** No outside system stands behind these: the handler's own awaits have their deadlines, and BullMQ waits for Redis for ever. */
 const NEVER_HANG = ['worker.handle', 'worker.postpone'];
 
-const SCENARIOS = { web, relay, notifier, 'a hopeless notifier': hopeless, monitor };
+const SCENARIOS = {
+  ...{ web, relay, notifier, monitor },
+  'a hopeless notifier': hopeless,
+  'a crowded notifier': crowded,
+};
 type ScenarioName = keyof typeof SCENARIOS;
 const NAMES = Object.keys(SCENARIOS) as ScenarioName[]; // keyof SCENARIOS is what they are
 
@@ -541,7 +566,10 @@ describe('real processes', () => {
       const port = await freePort();
       const processes = company({ ...stage.world.environment, PORT: String(port) });
       const start = (settings: Readonly<Record<string, string>>) =>
-        processes.start(name === 'a hopeless notifier' ? 'notifier' : name, settings);
+        processes.start(
+          name === 'a hopeless notifier' || name === 'a crowded notifier' ? 'notifier' : name,
+          settings,
+        );
       let current: RunningProcess | undefined;
       const end = async () => {
         await current?.ready().catch(() => undefined); // it may have ended of the same wish before
@@ -643,6 +671,7 @@ describe('left without an answer at every boundary', () => {
     relay: 8,
     notifier: 3,
     'a hopeless notifier': 2,
+    'a crowded notifier': 3,
     monitor: 8,
   };
 

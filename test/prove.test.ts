@@ -97,7 +97,13 @@ const row = (more: Partial<LedgerRow> = {}): LedgerRow => ({
   ...{ orderId: ORDER, key: 'prove-1-0', messageId: 'message-1', run: 1 },
   ...{ state: 'sent', reason: null, enqueued: true, markedAt: 1_500, ...more },
 });
-const call = (more: Partial<Call> = {}): Call => ({ key: 'a', messageId: 'message-1', texts: 1, ...more });
+const call = (more: Partial<Call> = {}): Call => ({
+  key: 'a',
+  messageId: 'message-1',
+  texts: 1,
+  open: true,
+  ...more,
+});
 const death = (more: Partial<Death> = {}): Death => ({
   ...{
     messageId: 'message-1',
@@ -136,6 +142,10 @@ describe('the judgement', () => {
     {
       fact: 'a message that was written anew under a new key, by a person',
       given: { calls: [call(), call({ key: 'b' })], rewritten: ['message-1'] },
+    },
+    {
+      fact: 'another key after one of which every request was refused for certain',
+      given: { calls: [call({ open: false }), call({ key: 'b' })] },
     },
     {
       fact: 'a message that died of a fault that was made',
@@ -298,7 +308,7 @@ describe('the judgement', () => {
 });
 
 const outcome = (more: Partial<Outcome> = {}): Outcome => ({
-  ...{ seed: 1, seconds: 10, rate: 20, outage: undefined, start: 0, requests: 1 },
+  ...{ seed: 1, seconds: 10, rate: 20, outage: undefined, start: 0, requests: { all: 1, shared: 0 } },
   ...{ findings: [], exits: [], peaks: new Map() },
   ...{ history: [placed()], letters: [letter()] },
   made: [
@@ -560,11 +570,37 @@ describe('the provider', () => {
     await ask('c', 'two');
     await ask(null, 'three');
     expect(calls()).toEqual([
-      { key: 'a', messageId: 'one', texts: 1 },
-      { key: 'b', messageId: 'two', texts: 2 },
-      { key: 'c', messageId: 'two', texts: 1 },
-      { key: null, messageId: 'three', texts: 1 },
+      { key: 'a', messageId: 'one', texts: 1, open: true },
+      { key: 'b', messageId: 'two', texts: 2, open: true },
+      { key: 'c', messageId: 'two', texts: 1, open: true },
+      { key: null, messageId: 'three', texts: 1, open: true },
     ]);
+  });
+
+  it('notes each letter of a shared request, and whether it may have been accepted', async () => {
+    const { url, calls, requests, trouble } = await provider();
+    const letterOf = (id: string) => ({
+      ...{ from: 'a@example.com', to: ['b@example.com'], subject: id, text: 'Words' },
+      tags: [{ name: 'message_id', value: id }],
+    });
+    const headers = {
+      authorization: 'Bearer re_a',
+      'content-type': 'application/json',
+      'idempotency-key': 'a',
+    };
+    const share = (...ids: string[]) =>
+      fetch(`${url}/emails/batch`, { method: 'POST', headers, body: JSON.stringify(ids.map(letterOf)) });
+    trouble('provider-refuse', { random: () => 0.9 });
+    await share('one', 'two');
+    const one = { key: 'a', messageId: 'one', texts: 1, open: false };
+    expect(calls()).toEqual([one, { ...one, messageId: 'two' }]);
+    trouble('provider-in-flight', { random: () => 0.9 });
+    await share('two', 'one');
+    expect(calls()).toEqual([
+      { ...one, texts: 2, open: true },
+      { ...one, messageId: 'two', texts: 2, open: true },
+    ]);
+    expect(requests()).toEqual({ all: 2, shared: 2 });
   });
 
   it('that has it in for one letter answers that with 500 again and again, and takes all others', async () => {
@@ -666,7 +702,8 @@ describe('the command', { timeout: 600_000 }, () => {
     expect(report.acknowledged).toBeGreaterThan(0);
     expect(report.letters).toBeGreaterThanOrEqual(report.acknowledged);
     expect(report.refused).toBeGreaterThan(0);
-    expect(report.requests).toBeGreaterThan(report.letters);
+    expect(report.requests.shared).toBeGreaterThan(0);
+    expect(report.requests.all).toBeGreaterThan(report.requests.shared);
     const lanes = new Set(report.faults.map(({ name }: { name: FaultName }) => FAULTS[name].lane));
     expect(lanes).toEqual(new Set(['process', 'redis', 'postgres', 'provider', 'guest']));
     expect(output()).toContain('at 95 % confidence');

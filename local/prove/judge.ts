@@ -191,9 +191,15 @@ function contradicted({ letters, rows, deaths }: Evidence, finding: MakeFinding)
   ];
 }
 
-/** What makes repeating safe: every request has a key, one key stands for one text, and one message has one key. */
+/**
+ * What makes repeating safe: every request has a key, one key stands for one text, and one message has one key, but for keys of
+ * which every request was refused for certain.
+ */
 function unkeyed({ calls, rewritten }: Evidence, finding: MakeFinding): Finding[] {
-  const letters = groups(calls, ({ messageId }) => messageId);
+  const letters = groups(
+    calls.filter(({ open }) => open),
+    ({ messageId }) => messageId,
+  );
   return [
     ...calls.flatMap(({ key, messageId, texts }) => {
       if (key === null) return [finding('unkeyed', 'a request without a key', { messageId })];

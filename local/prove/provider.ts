@@ -15,15 +15,17 @@ export interface Call {
   readonly key: string | null;
   /** By its tag; empty without one. */
   readonly messageId: string;
-  /** How many different texts there were: more than one is a letter that was worded anew. */
+  /** How many different texts the requests had: more than one is a letter that was worded anew, or in other company. */
   readonly texts: number;
+  /** Whether one of them may have been accepted, since its answer was no refusal that proves otherwise. */
+  readonly open: boolean;
 }
 
 export interface Provider {
   readonly url: string;
   calls(): readonly Call[];
-  /** Requests so far, whatever became of them. */
-  requests(): number;
+  /** Requests so far, whatever became of them; and those of them that carried several letters. */
+  requests(): { readonly all: number; readonly shared: number };
   /** From now on such trouble meets all requests, or half of them by chance, if it is not total; undefined ends it. */
   trouble(trouble: Trouble | undefined, how?: { random: Random; total?: true | undefined }): void;
   close(): Promise<void>;
@@ -89,18 +91,20 @@ const SHARES = [0.5, 1] as const;
 /** Starts it; each accepted letter is a line of `file`. */
 export async function openProvider(file: string): Promise<Provider> {
   const mailbox = await startMailbox({ file, ratePerSecond: Number.POSITIVE_INFINITY });
-  let requests = 0;
+  const requests = { all: 0, shared: 0 };
   let answer: Answer | undefined;
   const calls = rememberCalls();
   mailbox.intercept(({ idempotencyKey, body }) => {
-    requests += 1;
-    calls.note(idempotencyKey, body);
-    return answer?.(idempotencyKey);
+    requests.all += 1;
+    if (Array.isArray(body)) requests.shared += 1;
+    const met = answer?.(idempotencyKey);
+    calls.note(idempotencyKey, body, !provesRefusal(met));
+    return met;
   });
   return {
     url: mailbox.url,
     calls: calls.all,
-    requests: () => requests,
+    requests: () => ({ ...requests }),
     trouble(trouble, { random, total } = { random: Math.random }) {
       const share = total ? 1 : SHARES[Math.floor(random() * SHARES.length)];
       answer = trouble && (trouble === 'provider-letter' ? toOneLetter() : byChance(trouble, random, share));
@@ -125,22 +129,30 @@ function toOneLetter(): Answer {
   };
 }
 
+/** 409 says that the request is under way, or was made before with another text. */
+const provesRefusal = (met: Interception | undefined): boolean =>
+  typeof met === 'object' && met.status >= 400 && met.status < 500 && met.status !== 409;
+
 /** Every key with what was asked under it: the mailbox itself forgets what it has not accepted. */
 function rememberCalls() {
-  const texts = new Map<string, { key: string | null; messageId: string; digests: Set<string> }>();
+  type Known = { key: string | null; messageId: string; digests: Set<string>; open: boolean };
+  const known = new Map<string, Known>();
   return {
-    note(key: string | null, body: unknown): void {
-      const messageId = messageIdOf(body);
-      const name = JSON.stringify([key, messageId]);
+    /** A request for one letter, or for several at once. */
+    note(key: string | null, body: unknown, open: boolean): void {
       const digest = createHash('sha256')
         .update(JSON.stringify(body) ?? '')
         .digest('base64');
-      const known = texts.get(name);
-      if (known) known.digests.add(digest);
-      else texts.set(name, { key, messageId, digests: new Set([digest]) });
+      for (const letter of Array.isArray(body) ? body : [body]) {
+        const messageId = messageIdOf(letter);
+        const name = JSON.stringify([key, messageId]);
+        const call = known.get(name) ?? { key, messageId, digests: new Set(), open: false };
+        call.digests.add(digest);
+        call.open ||= open;
+        known.set(name, call);
+      }
     },
-    all: (): Call[] =>
-      [...texts.values()].map(({ key, messageId, digests }) => ({ key, messageId, texts: digests.size })),
+    all: (): Call[] => [...known.values()].map(({ digests, ...call }) => ({ ...call, texts: digests.size })),
   };
 }
 

@@ -18,7 +18,7 @@ export interface Outcome {
   readonly history: readonly PlacedOrder[];
   readonly letters: readonly Letter[];
   readonly findings: readonly Finding[];
-  readonly requests: number;
+  readonly requests: { readonly all: number; readonly shared: number };
   readonly made: readonly MadeFault[];
   readonly drained: Drained;
   readonly exits: readonly Exit[];
@@ -44,7 +44,7 @@ export interface Report {
   readonly refused: number;
   readonly unknown: number;
   readonly letters: number;
-  readonly requests: number;
+  readonly requests: { readonly all: number; readonly shared: number };
   readonly counts: Readonly<Record<Breach, number>>;
   readonly drained: Drained;
   /** What an outage may not have: dead letters that it does not explain. */
@@ -163,7 +163,8 @@ function table(report: Report): string[] {
     ['orders refused', report.refused],
     ['orders whose outcome is unknown', report.unknown],
     ['letters accepted', report.letters],
-    ['requests to the provider', report.requests],
+    ['requests to the provider', report.requests.all],
+    ['  of which for several letters', report.requests.shared],
     ['acknowledged without a letter', counts.lost],
     ['letters for one order above one', counts.duplicated],
     ['letters nobody ordered', counts.unordered],

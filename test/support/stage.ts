@@ -43,7 +43,7 @@ export interface Stage {
   ): Promise<MessageRun>;
   /** Says what must become of an order that came by the API; `letters` of its own. */
   expectOrder(orderId: string, letters: number): void;
-  /** Leases, holds and probes end at once, which would end by themselves in seconds; and Redis is repaired. */
+  /** Leases, holds, probes and the calls of envelopes end at once, which would end by themselves in seconds; and Redis is repaired. */
   timePasses(): Promise<void>;
   /** A key of Redis where a job ought to stand. */
   ruin(message: MessageRun): Promise<void>;
@@ -108,6 +108,7 @@ export async function openStage(
     async timePasses() {
       await run(db, sql`update leases set until = now() - interval '1 second'`);
       await run(db, sql`update holds set until = least(until, now()), prober = null, probe_until = null`);
+      await run(db, sql`update envelopes set due_at = least(due_at, now())`);
       for (const key of ruined) await redis.del(key);
       ruined.clear();
     },
@@ -123,6 +124,7 @@ export async function openStage(
       const atRest = async () => {
         await relay.reconcile();
         await run(db, sql`update holds set until = least(until, now()), prober = null, probe_until = null`);
+        await run(db, sql`update envelopes set due_at = least(due_at, now())`);
         const [{ moving } = { moving: 1 }] = await run<{ moving: number }>(
           db,
           sql`select count(*)::int as moving from outbox where sent_at is null and dead_at is null`,
