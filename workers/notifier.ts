@@ -2,6 +2,7 @@
  * queue → mailbox: turns each job into one letter that the provider has accepted, or into a dead letter. The ledger says
  * what a job means; what the provider answers is a value; what follows from it is decided in `conclude` alone.
  */
+import { setMaxListeners } from 'node:events';
 import { Counter, Gauge } from 'prom-client';
 import { v7 as uuidv7 } from 'uuid';
 import type { Config } from '../src/config.ts';
@@ -135,6 +136,7 @@ interface Request {
 
 export function createNotifier(parts: NotifierParts): Notifier {
   const { db, config, mailer, takeTurn, log, ending, metrics, clock } = parts;
+  setMaxListeners(0, ending); // each letter that cannot be marked yet rests until then
   const gate = createGate(log);
   const hands = createHands(gate);
   const streak = createStreak();

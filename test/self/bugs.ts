@@ -55,6 +55,7 @@ export const BUGS: readonly Bug[] = [
     ...{ name: 'key-per-attempt', trial: 'answers', mutation: 'newKeyPerAttempt' },
     shows: ['unkeyed', 'duplicated'],
   },
+  { name: 'envelope-falls-apart', trial: 'answers', shows: ['unkeyed', 'duplicated'] },
   { name: 'error-ignored', trial: 'answers', shows: ['lost', 'contradicted'] },
   { name: 'id-missing-accepted', trial: 'garble', shows: ['lost', 'contradicted'] },
   { name: 'relay-by-cursor', trial: 'answers', shows: ['lost', 'undrained'], mutation: 'relayByCursor' },
