@@ -88,7 +88,7 @@ async function preparePeers(db: Database, databaseUrl: string): Promise<void> {
 export async function forgetOrders({ db }: Place): Promise<void> {
   await run(
     db,
-    sql`truncate orders, order_items, outbox, notifications, idempotency_keys, epochs, leases, holds, peer.orders, peer.order_items, peer.outbox,
+    sql`truncate orders, order_items, outbox, notifications, envelopes, idempotency_keys, epochs, leases, holds, peer.orders, peer.order_items, peer.outbox,
       graphile_worker._private_jobs`,
   );
   await run(db, sql.raw(`delete from pgboss.job`) as never);
