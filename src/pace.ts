@@ -27,8 +27,11 @@ export function openPace(perSecond: number, redis: object, keyPrefix: string): P
     ...settings,
     storeClient: redis,
     duration: 1, // the library's own script knows whole seconds only; ours does not ask
+    // A key that somebody has made without an end would stop everything for ever.
     customIncrTtlLuaScript: `redis.call('set', KEYS[1], 0, 'PX', ${windowMs}, 'NX')
-      return {redis.call('incrby', KEYS[1], ARGV[1]), redis.call('pttl', KEYS[1])}`,
+      local taken = redis.call('incrby', KEYS[1], ARGV[1])
+      if redis.call('pttl', KEYS[1]) < 0 then redis.call('pexpire', KEYS[1], ${windowMs}) end
+      return {taken, redis.call('pttl', KEYS[1])}`,
   });
   const own = new RateLimiterMemory(settings);
   return { shared: () => draw(shared), own: () => draw(own) };

@@ -47,6 +47,12 @@ describe('a pace', () => {
     expect(await redis.pexpiretime(bucket)).toBe(before);
   });
 
+  it('goes on when somebody has made its key without an end', async () => {
+    await redis.set(bucket, 1_000);
+    expect(await openPace(5, redis, 'pace').shared()).toBeGreaterThan(0);
+    expect(await redis.pttl(bucket)).toBeGreaterThan(0);
+  });
+
   it('is counted by the process itself when it has nobody else to ask', async () => {
     const pace = openPace(5, redis, 'pace');
     expect(await pace.own()).toBe(0);
