@@ -97,7 +97,7 @@ export async function openProvider(file: string): Promise<Provider> {
   mailbox.intercept(({ idempotencyKey, body }) => {
     requests.all += 1;
     if (Array.isArray(body)) requests.shared += 1;
-    const met = answer?.(idempotencyKey);
+    const met = answer?.(idempotencyKey, Array.isArray(body));
     calls.note(idempotencyKey, body, !provesRefusal(met));
     return met;
   });
@@ -113,18 +113,18 @@ export async function openProvider(file: string): Promise<Provider> {
   };
 }
 
-type Answer = (key: string | null) => Interception | undefined;
+type Answer = (key: string | null, shared: boolean) => Interception | undefined;
 
 const byChance =
   (trouble: Exclude<Trouble, 'provider-letter'>, random: Random, share = 1): Answer =>
   () =>
     random() < share ? answerTo(trouble, random) : undefined;
 
-/** The first that comes by has bad luck from then on. */
+/** The first that comes by alone has bad luck from then on. */
 function toOneLetter(): Answer {
   let unlucky: string | null | undefined;
-  return (key) => {
-    unlucky ??= key;
+  return (key, shared) => {
+    if (!shared) unlucky ??= key;
     return key === unlucky ? refusal(500, 'internal_server_error') : undefined;
   };
 }
