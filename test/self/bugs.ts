@@ -29,7 +29,7 @@ export const TRIALS = {
   ledger: { seconds: 8, rate: 20, drain: 30, seeds: [2, 4, 8], faults: ['postgres-drop'] },
   queue: { seconds: 7, rate: 20, drain: 30, seeds: [8, 7, 3], faults: ['redis-cut', 'redis-blackhole'] },
   exception: { seconds: 6, rate: 20, drain: 30, seeds: [4, 6, 1], faults: ['exception'] },
-  kills: { seconds: 16, rate: 20, drain: 30, seeds: [8, 4, 2], faults: ['kill', 'postgres-slow'] },
+  kills: { seconds: 40, rate: 40, drain: 40, seeds: [4, 8, 2], faults: ['kill', 'postgres-slow'] },
 } as const satisfies Record<string, Trial>;
 
 export interface Bug {
