@@ -10,7 +10,7 @@ import { attemptEnded, locking, type OpeningCall, type Settlement } from './outb
 import type { MessageRun } from './queue.ts';
 
 /** A letter in an envelope whose call is open. */
-export interface Member {
+interface Member {
   readonly messageId: string;
   /** Null where the message is gone. */
   readonly run: number | null;

@@ -27,7 +27,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'src/findings.ts',
     'src/openapi.ts',
   ],
-  orders: ['src/orders.ts', 'src/replays.ts'],
+  orders: ['src/orders.ts', 'src/replays.ts', 'src/dispatch.ts', 'src/outcomes.ts'],
   messages: ['src/outbox.ts', 'src/envelopes.ts', 'src/deliveries.ts', 'src/messages.ts'],
   doors: [
     'src/queue.ts',
@@ -72,6 +72,7 @@ const NEIGHBOURS: Readonly<Record<string, string>> = {
   'src/orders.ts → src/replays.ts': 'what it writes consumes the key in the same statement',
   'src/webhooks.ts → src/api/': 'how answers are described',
   'src/deliveries.ts → src/outbox.ts': 'a report can prove that a letter was accepted',
+  'src/dispatch.ts → src/outcomes.ts': 'what answers come to',
   'src/envelopes.ts → src/outbox.ts': 'letters, messages and how these are locked',
   'src/mailer.ts → src/holds.ts': 'the type of what an answer may ask for: a hold',
   'src/mailer.ts → src/letters/': 'the type of what is sent: a letter',

@@ -1,0 +1,323 @@
+/**
+ * From a letter to what became of it: letters wait in line for the installation's next request, go alone or share one, and the answer's
+ * outcome is that of each of their jobs.
+ */
+import { v7 as uuidv7 } from 'uuid';
+import type { Config } from './config.ts';
+import { coalesce, isUnavailable } from './database.ts';
+import {
+  type EnvelopeSettlement,
+  fillEnvelope,
+  isWhole,
+  type OpenEnvelope,
+  reopenEnvelope,
+  settleEnvelope,
+} from './envelopes.ts';
+import { plain, rest } from './lifecycle.ts';
+import { openLine } from './line.ts';
+import type { Mailer } from './mailer.ts';
+import type { findMessageType } from './messages.ts';
+import {
+  type OpenCall,
+  type OpeningCall,
+  openCalls,
+  type Settlement,
+  type StartedMessage,
+  settleAttempts,
+} from './outbox.ts';
+import {
+  ASK_AGAIN_MS,
+  type Outcomes,
+  type OutcomesParts,
+  openOutcomes,
+  postponed,
+  type Request,
+  type Said,
+  type Try,
+} from './outcomes.ts';
+import { type JobEnd, type QueueDoor, retryPause, type TakenJob } from './queue.ts';
+import { type DeadReason, LARGEST_BATCH } from './schema.ts';
+
+/** What a probe, or the call of an envelope, may take beyond the provider's answer. */
+export const CALL_MARGIN_SECONDS = 10;
+/** A request is no longer than this, in characters: nobody says how long it may be. */
+const LONGEST_BATCH = 2_000_000;
+
+/** A message of which a letter can be made. */
+export type Sendable = Omit<StartedMessage, 'type' | 'order' | 'customer'> & {
+  readonly type: NonNullable<ReturnType<typeof findMessageType>>;
+  readonly order: NonNullable<StartedMessage['order']>;
+  readonly customer: NonNullable<StartedMessage['customer']>;
+};
+
+/** A letter that waits for its request. */
+interface Sending {
+  readonly one: Try;
+  readonly message: Sendable;
+  /** What to freeze; null when it is frozen already. */
+  readonly letter: OpeningCall['letter'];
+  /** It is to have a request of its own. */
+  readonly alone: boolean;
+}
+
+export interface Dispatch extends Pick<Outcomes, 'forgetStreak'> {
+  /** Sends a message's letter, when its turn has come. */
+  send(one: Try, message: Sendable): Promise<JobEnd>;
+  /** An orderly end without an attempt. */
+  wait(job: TakenJob, ms: number): Promise<JobEnd>;
+  /** An attempt that made no call, and after which the message is dead, if there is a reason. */
+  giveUp(job: TakenJob, answer: string, dead: DeadReason | null): Promise<JobEnd>;
+}
+
+export interface DispatchParts extends OutcomesParts {
+  readonly config: Pick<
+    Config,
+    'emailTimeoutMs' | 'emailRatePerSecond' | 'notificationAttempts' | 'notificationBackoffMs'
+  >;
+  readonly mailer: Mailer;
+  readonly takeTurn: QueueDoor['takeTurn'];
+}
+
+export function openDispatch(parts: DispatchParts): Dispatch {
+  const { db, config, mailer, takeTurn, gate, log, ending } = parts;
+  const { accepted, conclude, noteAccepted, forgetStreak } = openOutcomes(parts);
+  const open = coalesce((calls: readonly Parameters<typeof openCalls>[1][number][]) => openCalls(db, calls));
+  const settle = coalesce((settlements: readonly Settlement[]) => settleAttempts(db, settlements));
+  const line = openLine({ turn: nextTurn, choose: chooseCompany, serve: serveTogether });
+  const leaseSeconds = config.emailTimeoutMs / 1_000 + CALL_MARGIN_SECONDS;
+
+  async function send(one: Try, message: Sendable): Promise<JobEnd> {
+    const letter = message.letter ? null : composeLetter(message);
+    if (letter === undefined) return giveUp(one.job, 'unrenderable', 'unrenderable');
+    return line.join({ one, message, letter, alone: false });
+  }
+
+  /** The frozen letter's making; undefined when no letter can be made of these facts. */
+  function composeLetter(message: Sendable) {
+    const { order, customer } = message;
+    try {
+      const letter = message.type.render({
+        orderId: message.orderId,
+        currency: order.currency,
+        total: BigInt(order.total),
+        createdAt: new Date(order.createdAt),
+        customerName: customer.name,
+        items: order.items.map((item) => ({ ...item, unitPrice: BigInt(item.unitPrice) })),
+      });
+      const body = mailer.compose(message.id, customer.email, letter);
+      return { id: uuidv7(), recipient: customer.email, body };
+    } catch (error) {
+      // Without its message, which may quote a customer.
+      log.error(
+        { messageId: message.id, frames: plain(error).stack?.match(/^ {4}at .*$/gm) },
+        'unrenderable',
+      );
+      return undefined;
+    }
+  }
+
+  /** Until this installation may make its next request, or nobody is to make any. */
+  async function nextTurn(): Promise<void> {
+    while (!closed()) {
+      const ms = await takeTurn();
+      if (ms === 0) return;
+      await rest(ms, ending);
+    }
+  }
+
+  const closed = () => gate.closedBy('hold') || ending.aborted;
+
+  /** Who goes into the next request: as many as could be sent within a second go alone, and a crowd shares. */
+  function chooseCompany(waiting: readonly Sending[]): readonly Sending[] {
+    const [first] = waiting;
+    if (!first || closed()) return waiting;
+    const envelopeId = envelopeOf(first);
+    if (envelopeId) return waiting.filter((other) => envelopeOf(other) === envelopeId);
+    const most = largestBatchOf(first);
+    if (most === 1 || waiting.length <= config.emailRatePerSecond) return [first];
+    let length = 0;
+    return waiting
+      .filter((other) => largestBatchOf(other) === most)
+      .slice(0, most)
+      .filter((other, i) => {
+        length += lengthOf(other);
+        return i === 0 || length <= LONGEST_BATCH;
+      });
+  }
+
+  async function serveTogether(company: readonly Sending[]): Promise<readonly JobEnd[]> {
+    const [first] = company;
+    if (!first) return [];
+    if (closed()) return Promise.all(company.map(sendInHold));
+    const envelopeId = envelopeOf(first);
+    if (envelopeId) return repeatEnvelope(envelopeId, company);
+    return company.length === 1 ? [await sendAlone(first)] : sendEnvelope(company);
+  }
+
+  /** Only a probe is sent now; the others go back into the queue. */
+  async function sendInHold(sending: Sending): Promise<JobEnd> {
+    const { job, prober } = sending.one;
+    if (!prober || ending.aborted) return wait(job, 0);
+    const envelopeId = envelopeOf(sending);
+    const [end] = envelopeId ? await repeatEnvelope(envelopeId, [sending]) : [await sendAlone(sending)];
+    return end ?? postponed(ASK_AGAIN_MS);
+  }
+
+  async function sendAlone({ one, message, letter }: Sending): Promise<JobEnd> {
+    const { job } = one;
+    const call = await open({ id: job.id, run: job.run, account: mailer.account, letter });
+    if (!call) return wait(job, ASK_AGAIN_MS); // the message has moved on, or a twin has just frozen its letter
+    const answer = await mailer.send(call.body, call.letterId);
+    if (answer.kind === 'accepted') {
+      noteAccepted(one, job.id);
+      return accepted({ messageId: job.id, letterId: call.letterId, providerId: answer.providerId });
+    }
+    return conclude(one, requestOf(job, message, call), answer);
+  }
+
+  const requestOf = (job: TakenJob, message: Sendable, call: OpenCall): Request => ({
+    ...{ key: job.id, letterId: call.letterId, unknownBefore: call.unknownBefore, message },
+    lastAttempt: job.lastAttempt,
+    async spare(said, circling, ms) {
+      await settle({ ...job, call, ...said, dead: null, ...(circling ? { circling } : {}) });
+      return postponed(ms);
+    },
+    spend: (said, dead) => spendAttempt(job, call, said, dead),
+    refuse: (said) => spendAttempt(job, call, said, 'refused'),
+  });
+
+  /** Several letters in one request that did not exist before. */
+  async function sendEnvelope(company: readonly Sending[]): Promise<readonly JobEnd[]> {
+    const letters = company.map(({ one: { job }, letter }) => ({ ...job, account: mailer.account, letter }));
+    let envelope: OpenEnvelope | undefined;
+    try {
+      envelope = await fillEnvelope(db, uuidv7(), letters, leaseSeconds);
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+      log.warn({ error: plain(error), letters: letters.length }, 'no envelope: each letter goes alone');
+      return Promise.all(company.map((sending) => line.join({ ...sending, alone: true })));
+    }
+    return callFor(envelope, company);
+  }
+
+  /** An envelope of which nobody knows what became of it: the very same request. */
+  async function repeatEnvelope(id: string, company: readonly Sending[]): Promise<readonly JobEnd[]> {
+    return callFor(await reopenEnvelope(db, id, config.notificationAttempts, leaseSeconds), company);
+  }
+
+  /** Sends an open envelope on behalf of those jobs: whoever is not in it has moved on, or somebody else is calling for it. */
+  async function callFor(
+    envelope: OpenEnvelope | undefined,
+    company: readonly Sending[],
+  ): Promise<readonly JobEnd[]> {
+    const ids = new Set(envelope?.members.map(({ messageId }) => messageId));
+    const [first] = company.filter(({ one: { job } }) => ids.has(job.id));
+    const ends = envelope && first ? await callEnvelope(first, envelope) : new Map<string, JobEnd>();
+    return Promise.all(company.map(({ one: { job } }) => ends.get(job.id) ?? wait(job, ASK_AGAIN_MS)));
+  }
+
+  async function callEnvelope(
+    { one, message }: Sending,
+    envelope: OpenEnvelope,
+  ): Promise<ReadonlyMap<string, JobEnd>> {
+    const { members } = envelope;
+    const request = requestOfEnvelope(envelope, message);
+    const all = (end: JobEnd) => new Map(members.map(({ messageId }) => [messageId, end]));
+    if (!isWhole(envelope)) {
+      const said = { answer: 'outcome_unknown', detail: null, notAccepted: false };
+      return all(await request.spend(said, 'outcome_unknown'));
+    }
+    const answer = await mailer.sendBatch(
+      members.map(({ body }) => body ?? ''), // it is whole
+      envelope.id,
+    );
+    if (answer.kind !== 'accepted') return all(await conclude(one, request, answer));
+    noteAccepted(one, envelope.id);
+    const ends = await Promise.all(
+      members.map(async ({ messageId, letterId }, i) => {
+        const providerId = answer.providerIds[i] ?? ''; // there are as many as members
+        return [messageId, await accepted({ messageId, letterId, providerId })] as const;
+      }),
+    );
+    return new Map(ends);
+  }
+
+  function requestOfEnvelope(envelope: OpenEnvelope, message: Sendable): Request {
+    const { id, members, unknownBefore, spent } = envelope;
+    async function settleAll(
+      settlement: Omit<EnvelopeSettlement, 'largestBatch'>,
+      end: JobEnd,
+      largestBatch: number | null = null,
+    ) {
+      const isLatest = await settleEnvelope(db, envelope, { ...settlement, largestBatch });
+      return isLatest ? end : postponed(ASK_AGAIN_MS);
+    }
+    async function spend(said: Said, dead: DeadReason | null): Promise<JobEnd> {
+      if (dead)
+        log.warn({ envelopeId: id, letters: members.length, reason: dead, code: said.answer }, 'dead');
+      const pauseMs = dead ? 0 : retryPause(config, spent + 1);
+      const end: JobEnd = dead
+        ? { end: 'failed', code: deadCode(dead, said.answer), forGood: true }
+        : postponed(pauseMs);
+      return settleAll({ ...said, dead, circling: 'over', spends: true, pauseMs }, end);
+    }
+    return {
+      ...{ key: id, letterId: members[0]?.letterId ?? '', unknownBefore, message, spend },
+      lastAttempt: spent + 1 >= config.notificationAttempts,
+      spare: (said, circling, ms) =>
+        settleAll(
+          { ...said, dead: null, ...(circling ? { circling } : {}), spends: false, pauseMs: ms },
+          postponed(ms),
+        ),
+      // One of them is at fault, and nobody says which: two halves, until it is alone.
+      refuse: (said) =>
+        members.length === 1
+          ? spend(said, 'refused')
+          : settleAll(
+              { ...said, dead: null, spends: false, pauseMs: 0 },
+              postponed(0),
+              Math.ceil(members.length / 2),
+            ),
+    };
+  }
+
+  /** An orderly end without an attempt. */
+  async function wait({ id, run }: TakenJob, ms: number): Promise<JobEnd> {
+    await settle({ id, run, call: null, answer: 'waiting', detail: null, notAccepted: false, dead: null });
+    return postponed(ms);
+  }
+
+  const giveUp = (job: TakenJob, answer: string, dead: DeadReason | null): Promise<JobEnd> =>
+    spendAttempt(job, null, { answer, detail: null, notAccepted: false }, dead);
+
+  /** Writes the attempt down, dead where it was the last, and only then lets the job fail. */
+  async function spendAttempt(
+    job: TakenJob,
+    call: OpenCall | null,
+    said: Said,
+    dead: DeadReason | null,
+  ): Promise<JobEnd> {
+    await settle({ id: job.id, run: job.run, call, ...said, dead, circling: 'over' });
+    if (!dead) return { end: 'failed', code: said.answer, forGood: false };
+    log.warn({ messageId: job.id, run: job.run, reason: dead, code: said.answer }, 'dead');
+    return { end: 'failed', code: deadCode(dead, said.answer), forGood: true };
+  }
+
+  return { send, wait, giveUp, forgetStreak };
+}
+
+/** The envelope in which its letter already is. */
+const envelopeOf = ({ message }: Sending) => message.letter?.envelope?.id;
+
+/** With how many its letter may go into a new envelope; 1 where it must not, since a request of its own may have been accepted. */
+function largestBatchOf({ one, message: { letter }, alone }: Sending): number {
+  if (alone || one.prober || (letter && (letter.unknownForSeconds !== null || letter.envelope))) return 1;
+  return letter?.largestBatch ?? LARGEST_BATCH;
+}
+
+const lengthOf = ({ message, letter }: Sending): number =>
+  (letter?.body ?? message.letter?.body ?? '').length;
+
+/** A dead letter's reason with the provider's code, as the failed set shows it. */
+export const deadCode = (reason: DeadReason, answer: string | null) =>
+  answer && answer !== reason ? `${reason}: ${answer}` : reason;
