@@ -27,7 +27,7 @@ export type Answer =
   | { readonly kind: 'contradicted'; readonly code: string; readonly detail: string | null };
 
 /** Of several letters in one request: all are accepted, or none. The ids stand in the order of the letters. */
-export type BatchAnswer =
+type BatchAnswer =
   | { readonly kind: 'accepted'; readonly providerIds: readonly string[] }
   | Exclude<Answer, { kind: 'accepted' }>;
 
