@@ -10,6 +10,7 @@ import { compareLimit } from './comparisons/limit.ts';
 import { compareNotifier } from './comparisons/notifier.ts';
 import { compareOrders } from './comparisons/orders.ts';
 import { compareRelay } from './comparisons/relay.ts';
+import { compareSustained } from './comparisons/sustained.ts';
 import { openPlace, type Place } from './lib/place.ts';
 import {
   type Comparison,
@@ -27,6 +28,7 @@ const COMPARISONS: Readonly<Record<string, (place: Place, plan: Plan) => Promise
   orders: compareOrders,
   relay: compareRelay,
   latency: compareLatency,
+  sustained: compareSustained,
   notifier: compareNotifier,
   limit: compareLimit,
 };

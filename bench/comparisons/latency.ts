@@ -1,6 +1,5 @@
 /** From an order's commit to the start of its handler, at steady rates. */
 
-import { Redis } from 'ioredis';
 import { runToEnd } from '../lib/child.ts';
 import { forgetOrders, type Place } from '../lib/place.ts';
 import type { Comparison, Plan } from '../lib/report.ts';
@@ -32,7 +31,6 @@ export async function compareLatency(place: Place, plan: Plan): Promise<Comparis
           name,
           async () => {
             await forgetOrders(place);
-            await emptied(place.redisUrl);
             return runToEnd<Figures>(
               ['bench/runs/latency.ts', name, String(rate), String(seconds)],
               place.env,
@@ -67,10 +65,4 @@ export async function compareLatency(place: Place, plan: Plan): Promise<Comparis
     chart: { unit: 'ms, p50 at 100 orders/s', bars: at100 },
     ratios,
   };
-}
-
-async function emptied(redisUrl: string): Promise<void> {
-  const redis = new Redis(redisUrl);
-  await redis.flushdb();
-  await redis.quit();
 }

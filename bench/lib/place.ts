@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { sql } from 'drizzle-orm';
 import { runMigrations } from 'graphile-worker';
+import { Redis } from 'ioredis';
 import { PgBoss } from 'pg-boss';
 import { openStores } from '../../local/stores.ts';
 import { type Database, openDatabase, run } from '../../src/database.ts';
@@ -84,12 +85,15 @@ async function preparePeers(db: Database, databaseUrl: string): Promise<void> {
   await boss.stop();
 }
 
-/** Empties the tables of orders, ours and the peers': a run begins with what it brings itself. */
-export async function forgetOrders({ db }: Place): Promise<void> {
+/** Empties Redis and the tables of orders, ours and the peers': a run begins with what it brings itself. */
+export async function forgetOrders({ db, redisUrl }: Place): Promise<void> {
   await run(
     db,
     sql`truncate orders, order_items, outbox, notifications, envelopes, idempotency_keys, epochs, leases, holds, peer.orders, peer.order_items, peer.outbox,
       graphile_worker._private_jobs`,
   );
   await run(db, sql.raw(`delete from pgboss.job`) as never);
+  const redis = new Redis(redisUrl);
+  await redis.flushdb();
+  await redis.quit();
 }

@@ -14,8 +14,14 @@ export interface Provider {
   close(): void;
 }
 
-/** Starts it in this process, on 127.0.0.1. */
-export async function startProvider(delayMs: number): Promise<Provider> {
+/**
+ * Starts it in this process, on 127.0.0.1.
+ * @param onLetter is told of each accepted letter.
+ */
+export async function startProvider(
+  delayMs: number,
+  onLetter?: (letter: { readonly subject: string }) => void,
+): Promise<Provider> {
   let letters = 0;
   let began: number | undefined;
   let ended = Number.NaN;
@@ -23,11 +29,14 @@ export async function startProvider(delayMs: number): Promise<Provider> {
     began ??= performance.now();
     const parts: Buffer[] = [];
     const answer = () => {
-      const ids = request.url === '/emails/batch' ? idsForEach(Buffer.concat(parts)) : [newId()];
+      const isBatch = request.url === '/emails/batch';
+      const body = isBatch || onLetter ? JSON.parse(Buffer.concat(parts).toString()) : undefined;
+      const ids = isBatch ? body.map(newId) : [newId()];
       letters += ids.length;
       ended = performance.now();
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(request.url === '/emails/batch' ? { data: ids } : ids[0]));
+      response.end(JSON.stringify(isBatch ? { data: ids } : ids[0]));
+      if (onLetter) for (const letter of isBatch ? body : [body]) onLetter(letter);
     };
     request.on('data', (part: Buffer) => parts.push(part));
     request.on('end', () => (delayMs > 0 ? setTimeout(answer, delayMs) : answer()));
@@ -46,5 +55,3 @@ export async function startProvider(delayMs: number): Promise<Provider> {
 }
 
 const newId = () => ({ id: randomUUID() });
-
-const idsForEach = (body: Buffer) => (JSON.parse(body.toString()) as unknown[]).map(newId);
