@@ -296,7 +296,7 @@ const expiredHold = (stage: Stage) =>
     sql`insert into holds (name, reason, until, pauses) values ('sending', 'rate_limited', now() - interval '1 second', 1)
         on conflict (name) do update set until = excluded.until, prober = null, probe_until = null`,
   );
-const probing = (email: string, fate: 'one letter' | 'refused') =>
+const probing = (email: string, fate: 'one letter' | 'no letter') =>
   handed(async (stage) => {
     await expiredHold(stage);
     await stage.message(fate, { email });
@@ -319,7 +319,7 @@ const notifier: Scenario = {
     'worker.postpone': limited,
     takeProbe: probing('ada@example.com', 'one letter'),
     liftHold: probing('ada@example.com', 'one letter'),
-    giveProbeBack: probing('refused@example.com', 'refused'),
+    giveProbeBack: probing('refused@example.com', 'no letter'),
   },
   async inProcess({ world }) {
     const { stop } = world.notifier();

@@ -15,6 +15,7 @@ import {
   restartPauseMs,
   startFormation,
 } from '../local/procfile.ts';
+import { SAME_KEY_PRESS_MS } from '../local/stop.ts';
 
 const ACTOR = fileURLToPath(new URL('support/procfile/actor.mjs', import.meta.url));
 const START = fileURLToPath(new URL('../local/start.ts', import.meta.url));
@@ -359,9 +360,14 @@ describe('the command', () => {
     const { command, ended, output } = launch('web: deaf', [], { SHUTDOWN_GRACE_MS: String(ENDLESS_MS) });
     await eventually(() => expect(pidsIn([output()])).toHaveLength(1));
     command.kill('SIGINT');
+    let askedAt = Date.now();
     await eventually(() => expect(output()).toContain('heard SIGTERM'));
     await eventually(() => {
-      command.kill('SIGINT');
+      // One at a time, and late enough to be another key press: a third would meet a process that has no more ears for it.
+      if (Date.now() - askedAt > 2 * SAME_KEY_PRESS_MS) {
+        command.kill('SIGINT');
+        askedAt = Date.now();
+      }
       expect(output()).toContain('web.1 is killed');
     });
     expect(await ended).toEqual({ code: 1, signal: null });

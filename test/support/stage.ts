@@ -28,7 +28,15 @@ const SHORT = {
 };
 
 /** What a message must have come to: its accepted letters, or why it is dead without one; or that it is purged. */
-type Fate = 'one letter' | 'adopted' | 'purged' | 'refused' | 'attempts_exhausted' | 'job_failed';
+type Fate =
+  | 'one letter'
+  | 'adopted'
+  | 'purged'
+  | 'refused'
+  /** Refused, or, where the answer to its first call was lost, of unknown outcome. */
+  | 'no letter'
+  | 'attempts_exhausted'
+  | 'job_failed';
 
 export interface Stage {
   readonly world: World;
@@ -156,7 +164,7 @@ export async function openStage(
     const wrong = [...fates].flatMap(([id, fate]) => {
       const row = known.get(id);
       const is = `${row ? (row.sent ? 'sent' : (row.reason ?? 'unfinished')) : 'purged'}, ${letters.get(id) ?? 0} letters`;
-      return is === MEANING[fate] ? [] : [`a message is ${is}, not ${MEANING[fate]}`];
+      return MEANING[fate].includes(is) ? [] : [`a message is ${is}, not ${MEANING[fate].join(' or ')}`];
     });
     for (const [orderId, count] of orders) {
       const own = rows.filter((row) => row.orderId === orderId);
@@ -168,13 +176,14 @@ export async function openStage(
   }
 }
 
-const MEANING: Readonly<Record<Fate, string>> = {
-  'one letter': 'sent, 1 letters',
-  adopted: 'sent, 0 letters',
-  purged: 'purged, 0 letters',
-  refused: 'refused, 0 letters',
-  attempts_exhausted: 'attempts_exhausted, 0 letters',
-  job_failed: 'job_failed, 0 letters',
+const MEANING: Readonly<Record<Fate, readonly string[]>> = {
+  'one letter': ['sent, 1 letters'],
+  adopted: ['sent, 0 letters'],
+  purged: ['purged, 0 letters'],
+  refused: ['refused, 0 letters'],
+  'no letter': ['refused, 0 letters', 'outcome_unknown, 0 letters'],
+  attempts_exhausted: ['attempts_exhausted, 0 letters'],
+  job_failed: ['job_failed, 0 letters'],
 };
 
 /** What makes a message one of those that the relay, the monitor or a person look at. */
