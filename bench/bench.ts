@@ -6,6 +6,8 @@ import { parseArgs } from 'node:util';
 import { sql } from 'drizzle-orm';
 import { run } from '../src/database.ts';
 import { compareLatency } from './comparisons/latency.ts';
+import { compareLimit } from './comparisons/limit.ts';
+import { compareNotifier } from './comparisons/notifier.ts';
 import { compareOrders } from './comparisons/orders.ts';
 import { compareRelay } from './comparisons/relay.ts';
 import { openPlace, type Place } from './lib/place.ts';
@@ -25,6 +27,8 @@ const COMPARISONS: Readonly<Record<string, (place: Place, plan: Plan) => Promise
   orders: compareOrders,
   relay: compareRelay,
   latency: compareLatency,
+  notifier: compareNotifier,
+  limit: compareLimit,
 };
 
 const USAGE = `Usage: npm run bench -- [options]
@@ -35,7 +39,7 @@ docs/benchmarks.json. Nothing else should run meanwhile. Everything stays on thi
   --only <names>   some of ${Object.keys(COMPARISONS).join(', ')}; nothing is written then
   --rounds <n>     counted rounds (5)
   --seconds <n>    of one measurement (8)
-  --short          a minute that shows that everything runs; nothing is written, and its figures say nothing
+  --short          a minute or two that show that everything runs; nothing is written, and the figures say nothing
 
 Exit code: 0 all that is asked of it is kept (always, if short), 1 something is not, 2 these words make no sense.`;
 

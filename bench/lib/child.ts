@@ -1,6 +1,7 @@
 /** Processes that are measured: each on this run's Node, in its own process, until it is stopped. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 export interface Child {
@@ -39,6 +40,32 @@ async function stop(child: ChildProcess): Promise<void> {
   child.kill('SIGTERM');
   await once(child, 'exit');
   clearTimeout(force);
+}
+
+export interface Usage {
+  /** Milliseconds of all cores so far. */
+  readonly cpuMs: number;
+  /** The most resident memory so far, in MB. */
+  readonly mb: number;
+}
+
+/** Linux counts CPU in hundredths of a second, on whatever machine. */
+const TICK_MS = 10;
+
+/** What a process has used; nothing is known of it where there is no Linux. */
+export function usageOf(pid: number): Usage {
+  if (process.platform !== 'linux') return { cpuMs: Number.NaN, mb: Number.NaN };
+  const read = (file: string) => readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  // After its name, which may be anything in brackets, come eleven fields that say something else.
+  const ticks = read('stat')
+    .replace(/^.*\) /s, '')
+    .split(' ')
+    .slice(11, 13)
+    .map(Number);
+  return {
+    cpuMs: ticks.reduce((sum, some) => sum + some, 0) * TICK_MS,
+    mb: Number(/^VmHWM:\s+(\d+)/m.exec(read('status'))?.[1]) / 1_024,
+  };
 }
 
 /** Runs `node <args>` to its end, and answers the last line of what it printed, as JSON. @throws when it fails. */
