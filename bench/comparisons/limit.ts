@@ -22,7 +22,11 @@ export async function compareLimit(place: Place, plan: Plan): Promise<Comparison
     return runToEnd<Figures>(['bench/runs/limit.ts', who, String(letters), String(processes)], place.env);
   };
   const all = await inTurns(
-    { ours: send('ours', some, 1), two: send('ours', some, 2), bare: send('bare', few, 1) },
+    {
+      ours: send('ours', some, 1),
+      ...(plan.short ? {} : { two: send('ours', some, 2) }),
+      bare: send('bare', few, 1),
+    },
     Math.min(ROUNDS, plan.rounds),
     plan.onRound('limit'),
   );
