@@ -16,7 +16,7 @@ const BARE = 50;
 const ROUNDS = 3;
 
 export async function compareLimit(place: Place, plan: Plan): Promise<Comparison> {
-  const [some, few] = plan.short ? [300, 10] : [LETTERS, BARE];
+  const [some, few] = plan.short ? [300, 6] : [LETTERS, BARE];
   const send = (who: string, letters: number, processes: number) => async () => {
     await forgetOrders(place);
     return runToEnd<Figures>(['bench/runs/limit.ts', who, String(letters), String(processes)], place.env);
@@ -29,6 +29,7 @@ export async function compareLimit(place: Place, plan: Plan): Promise<Comparison
     },
     Math.min(ROUNDS, plan.rounds),
     plan.onRound('limit'),
+    plan.short ? 1 : 0,
   );
   const perSecond = (name: string) => all[name]?.perSecond ?? [];
   return {
