@@ -16,15 +16,20 @@ const BARE = 50;
 const ROUNDS = 3;
 
 export async function compareLimit(place: Place, plan: Plan): Promise<Comparison> {
-  const [some, few] = plan.short ? [300, 10] : [LETTERS, BARE];
+  const [some, few] = plan.short ? [300, 6] : [LETTERS, BARE];
   const send = (who: string, letters: number, processes: number) => async () => {
     await forgetOrders(place);
     return runToEnd<Figures>(['bench/runs/limit.ts', who, String(letters), String(processes)], place.env);
   };
   const all = await inTurns(
-    { ours: send('ours', some, 1), two: send('ours', some, 2), bare: send('bare', few, 1) },
+    {
+      ours: send('ours', some, 1),
+      ...(plan.short ? {} : { two: send('ours', some, 2) }),
+      bare: send('bare', few, 1),
+    },
     Math.min(ROUNDS, plan.rounds),
     plan.onRound('limit'),
+    plan.short ? 1 : 0,
   );
   const perSecond = (name: string) => all[name]?.perSecond ?? [];
   return {

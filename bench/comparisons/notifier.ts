@@ -24,6 +24,7 @@ export async function compareNotifier(place: Place, plan: Plan): Promise<Compari
       { ours: send('ours'), bare: send('bare') },
       plan.rounds,
       plan.onRound(`notifier, ${delayMs} ms`),
+      plan.short ? 1 : 0,
     );
     if (delayMs === SHOWN_MS) drawn = all;
     for (const [name, series] of Object.entries(all))

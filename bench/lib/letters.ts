@@ -1,5 +1,6 @@
 /** Letters that wait to be sent, and who sends them: our notifiers, or bare workers of BullMQ with the same jobs. */
 import { sql } from 'drizzle-orm';
+import { Redis } from 'ioredis';
 import { NIL } from 'uuid';
 import { type Config, readConfig } from '../../src/config.ts';
 import { type Database, openDatabase, run } from '../../src/database.ts';
@@ -53,6 +54,7 @@ export async function sendLetters({ who, letters, processes, url, env }: Sending
     ...{ EMAIL_FROM: 'Shop <shop@example.com>', ...env },
   };
   const config = readConfig([], settings);
+  await empty(redisUrl);
   const ledger = openDatabase(databaseUrl, 'bench', 2);
   const queue = openQueue(config, log);
   let children: readonly Child[] = [];
@@ -84,6 +86,12 @@ const isUp = (port: number) => async () => {
   const { ok } = await fetch(`http://127.0.0.1:${port}/readyz`);
   if (!ok) throw new Error('it is not ready');
 };
+
+async function empty(redisUrl: string): Promise<void> {
+  const redis = new Redis(redisUrl);
+  await redis.flushdb();
+  await redis.quit();
+}
 
 /** Places so many orders, and marks their messages as enqueued. */
 async function placed(db: Database, count: number): Promise<Enqueueable[]> {

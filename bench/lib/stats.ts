@@ -7,14 +7,16 @@ export type Series = Readonly<Record<string, readonly number[]>>;
 /**
  * Measures A B A B …, so that what changes on the machine meanwhile meets all of them alike; a first round warms up and counts for nothing.
  * @param onRound told of each round's figures.
+ * @param first 1 leaves the warm-up out, where figures say nothing anyway.
  */
 export async function inTurns(
   contenders: Readonly<Record<string, () => Promise<Figures>>>,
   rounds: number,
   onRound: (round: number, name: string, figures: Figures) => void,
+  first: 0 | 1 = 0,
 ): Promise<Record<string, Series>> {
   const counted: { readonly name: string; readonly figures: Figures }[] = [];
-  for (let round = 0; round <= rounds; round += 1) {
+  for (let round: number = first; round <= rounds; round += 1) {
     for (const [name, measure] of Object.entries(contenders)) {
       const figures = await measure();
       onRound(round, name, figures);
