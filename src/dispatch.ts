@@ -75,15 +75,15 @@ export interface DispatchParts extends OutcomesParts {
     'emailTimeoutMs' | 'emailRatePerSecond' | 'notificationAttempts' | 'notificationBackoffMs'
   >;
   readonly mailer: Mailer;
-  readonly takeTurn: QueueDoor['takeTurn'];
+  readonly takeTurns: QueueDoor['takeTurns'];
 }
 
 export function openDispatch(parts: DispatchParts): Dispatch {
-  const { db, config, mailer, takeTurn, gate, log, ending } = parts;
+  const { db, config, mailer, takeTurns, gate, log, ending } = parts;
   const { accepted, conclude, noteAccepted, forgetStreak } = openOutcomes(parts);
   const open = coalesce((calls: readonly Parameters<typeof openCalls>[1][number][]) => openCalls(db, calls));
   const settle = coalesce((settlements: readonly Settlement[]) => settleAttempts(db, settlements));
-  const line = openLine({ turn: nextTurn, choose: chooseCompany, serve: serveTogether });
+  const line = openLine({ turns: nextTurns, choose: chooseCompany, serve: serveTogether });
   const leaseSeconds = config.emailTimeoutMs / 1_000 + CALL_MARGIN_SECONDS;
 
   async function send(one: Try, message: Sendable): Promise<JobEnd> {
@@ -116,13 +116,14 @@ export function openDispatch(parts: DispatchParts): Dispatch {
     }
   }
 
-  /** Until this installation may make its next request, or nobody is to make any. */
-  async function nextTurn(): Promise<void> {
+  /** Until this installation may make its next requests, or nobody is to make any. */
+  async function nextTurns(waiting: number): Promise<number> {
     while (!closed()) {
-      const ms = await takeTurn();
-      if (ms === 0) return;
-      await rest(ms, ending);
+      const { turns, inMs } = await takeTurns(waiting);
+      if (turns > 0) return turns;
+      await rest(inMs, ending);
     }
+    return waiting;
   }
 
   const closed = () => gate.closedBy('hold') || ending.aborted;

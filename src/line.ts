@@ -6,15 +6,15 @@ export interface Line<Item, End> {
 }
 
 export interface LineParts<Item, End> {
-  /** Waits until the next request may be made. It has not failed when it ends early: `serve` looks again. */
-  turn(): Promise<void>;
+  /** Waits for a turn, or for several, of which there may be no more than wait. Answers how many. */
+  turns(waiting: number): Promise<number>;
   /** How many of those that wait go together now, from `waiting` in their order; the first is always among them. */
   choose(waiting: readonly Item[]): readonly Item[];
   /** Serves them, and answers each in their order. Others are served meanwhile. */
   serve(items: readonly Item[]): Promise<readonly End[]>;
 }
 
-export function openLine<Item, End>({ turn, choose, serve }: LineParts<Item, End>): Line<Item, End> {
+export function openLine<Item, End>({ turns, choose, serve }: LineParts<Item, End>): Line<Item, End> {
   type Place = { resolve: (end: End) => void; reject: (error: unknown) => void };
   const waiting = new Map<Item, Place>();
   let moving = false;
@@ -22,13 +22,17 @@ export function openLine<Item, End>({ turn, choose, serve }: LineParts<Item, End
   async function move(): Promise<void> {
     moving = true;
     while (waiting.size > 0) {
-      await turn();
-      const items = choose([...waiting.keys()]);
-      const places = items.flatMap((item) => waiting.get(item) ?? []);
-      for (const item of items) waiting.delete(item);
-      void answer(places, serve(items));
+      // Those of one moment begin together, and so may share what they ask of the ledger.
+      for (let left = await turns(waiting.size); left > 0 && waiting.size > 0; left -= 1) serveNext();
     }
     moving = false;
+  }
+
+  function serveNext(): void {
+    const items = choose([...waiting.keys()]);
+    const places = items.flatMap((item) => waiting.get(item) ?? []);
+    for (const item of items) waiting.delete(item);
+    void answer(places, serve(items));
   }
 
   async function answer(places: readonly Place[], serving: Promise<readonly End[]>): Promise<void> {

@@ -4,15 +4,21 @@
  */
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 
+/** How many requests may be made now; when none, in how many milliseconds to ask again. */
+export interface Turns {
+  readonly turns: number;
+  readonly inMs: number;
+}
+
 export interface Pace {
-  /** Takes one request from the bucket. Answers 0 when it may be made now, else in how many milliseconds to ask again. */
-  shared(): Promise<number>;
+  /** Takes so many requests from the bucket, or as many as there are. */
+  shared(most: number): Promise<Turns>;
   /** The same by this process's own count, for while Redis is away. */
-  own(): Promise<number>;
+  own(most: number): Promise<Turns>;
 }
 
 /** So much slower than allowed: requests do not take equally long to arrive, and may come closer together than they went. */
-const SLACK = 1.05;
+const SLACK = 1.12;
 /** Above that rate several requests share a window, so that none is shorter than timers are exact. */
 const MOST_WINDOWS_PER_SECOND = 20;
 
@@ -34,15 +40,20 @@ export function openPace(perSecond: number, redis: object, keyPrefix: string): P
       return {taken, redis.call('pttl', KEYS[1])}`,
   });
   const own = new RateLimiterMemory(settings);
-  return { shared: () => draw(shared), own: () => draw(own) };
+  return {
+    shared: (most) => draw(shared, Math.min(most, points)),
+    own: (most) => draw(own, Math.min(most, points)),
+  };
 }
 
-async function draw(limiter: RateLimiterRedis | RateLimiterMemory): Promise<number> {
+async function draw(limiter: RateLimiterRedis | RateLimiterMemory, wanted: number): Promise<Turns> {
   try {
-    await limiter.consume(KEY);
-    return 0;
+    await limiter.consume(KEY, wanted);
+    return { turns: wanted, inMs: 0 };
   } catch (refusal) {
     if (!(refusal instanceof RateLimiterRes)) throw refusal;
-    return Math.max(1, Math.ceil(refusal.msBeforeNext));
+    // More were asked for than there were: what was left is ours, since it counts as taken.
+    const left = limiter.points - (refusal.consumedPoints - wanted);
+    return { turns: Math.max(0, left), inMs: Math.max(1, Math.ceil(refusal.msBeforeNext)) };
   }
 }

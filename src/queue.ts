@@ -9,7 +9,7 @@ import { deadline } from './deadline.ts';
 import { passing } from './failpoints.ts';
 import { type Log, type Process, plain } from './lifecycle.ts';
 import type { AddCounts } from './limits.ts';
-import { openPace } from './pace.ts';
+import { openPace, type Turns } from './pace.ts';
 
 export const QUEUE = 'order-notifications';
 const PREFIX = 'bull';
@@ -109,10 +109,10 @@ export interface QueueDoor {
   /** Adds to counts that all processes share, for so many seconds, and answers their totals. Not of the queue: only its Redis. */
   addCounts: AddCounts;
   /**
-   * Takes one of the `EMAIL_RATE_PER_SECOND` requests that all notifiers together may make. Answers 0 when it may be made now, else
-   * in how many milliseconds to ask again. While Redis is away each process counts its own.
+   * Takes as many of the `EMAIL_RATE_PER_SECOND` requests that all notifiers together may make as there are now, and `most` at most. While
+   * Redis is away each process counts its own.
    */
-  takeTurn(): Promise<number>;
+  takeTurns(most: number): Promise<Turns>;
   ping(): Promise<void>;
   /** What this Redis does when it is full, and whether it writes down what it was given. */
   manners(): Promise<{ readonly evictionPolicy: string | undefined; readonly appendOnly: boolean }>;
@@ -210,7 +210,7 @@ export function openQueue(config: Config, log: Log): QueueDoor {
         });
       });
     },
-    takeTurn: () => bounded('takeTurn', pace.shared).catch(pace.own),
+    takeTurns: (most) => bounded('takeTurns', () => pace.shared(most)).catch(() => pace.own(most)),
     async ping() {
       await bounded('ping', () => redis.ping());
     },

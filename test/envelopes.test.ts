@@ -35,7 +35,7 @@ function crowded(
   settings: Partial<NotifierParts['config']> = {},
 ): Notifier {
   const config = { ...world.config, emailRatePerSecond: 2, ...settings };
-  return world.idleNotifier({ takeTurn: async () => 0, config, ...parts });
+  return world.idleNotifier({ takeTurns: async (turns) => ({ turns, inMs: 0 }), config, ...parts });
 }
 
 const change = (statement: SQL) => run(world.db, statement);
@@ -148,14 +148,14 @@ describe('letters that wait', () => {
     const jobs = await crowd(3);
     let turns = 0;
     const holding = crowded({
-      takeTurn: async () => {
+      takeTurns: async () => {
         turns += 1;
         // Nobody's turn, until it is known that sending is held.
         await change(
           sql`insert into holds (name, reason, until, pauses) values ('sending', 'rate_limited', now() + interval '1 hour', 1) on conflict do nothing`,
         );
         await holding.watch();
-        return 5;
+        return { turns: 0, inMs: 5 };
       },
     });
     expect(await handleAll(jobs, holding)).toEqual(jobs.map(() => ({ end: 'postponed', ms: 0 })));

@@ -310,7 +310,7 @@ const notifier: Scenario = {
     'worker.handle': confirmation,
     startMessages: confirmation,
     countLoneStart: handed((stage) => stage.message('one letter', { change: sql`starts = 1` })),
-    'queue.takeTurn': confirmation,
+    'queue.takeTurns': confirmation,
     openCalls: confirmation,
     'mailer.send': confirmation,
     markSent: confirmation,

@@ -7,17 +7,17 @@ const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 /** A line whose turns the test gives. */
 function lineOf(serve: (items: readonly string[]) => Promise<readonly string[]>) {
-  const turns: (() => void)[] = [];
+  const turns: ((count: number) => void)[] = [];
   const line = openLine<string, string>({
-    turn: () => new Promise((resolve) => turns.push(resolve)),
+    turns: () => new Promise((resolve) => turns.push(resolve)),
     choose: (waiting) => waiting.filter((item) => item[0] === waiting[0]?.[0]),
     serve,
   });
   return {
     join: line.join,
-    async giveTurn() {
+    async giveTurn(count = 1) {
       await settled();
-      turns.shift()?.();
+      turns.shift()?.(count);
       await settled();
     },
     turnsAskedFor: () => turns.length,
@@ -52,6 +52,19 @@ describe('a line', () => {
     await giveTurn();
     await Promise.all([first, second]);
     expect(served).toEqual([['a1', 'a2']]);
+  });
+
+  it('serves several at once when it has several turns, and no more than wait', async () => {
+    const served: (readonly string[])[] = [];
+    const { join, giveTurn, turnsAskedFor } = lineOf(async (items) => {
+      served.push(items);
+      return items;
+    });
+    const ends = Promise.all(['a1', 'b1', 'a2'].map(join));
+    await giveTurn(5);
+    expect(served).toEqual([['a1', 'a2'], ['b1']]);
+    await ends;
+    expect(turnsAskedFor()).toBe(0);
   });
 
   it('moves on while somebody is being served, and after a failure', async () => {

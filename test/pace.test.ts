@@ -13,52 +13,58 @@ afterAll(() => redis.quit());
 
 const bucket = 'pace:requests';
 
+const granted = { turns: 1, inMs: 0 };
+
 describe('a pace', () => {
   it.each([
-    [1, 1_050],
-    [5, 210],
-    [20, 53],
+    [1, 1_120],
+    [5, 224],
+    [20, 56],
   ])('of %d a second keeps %d ms between any two requests, of whichever process', async (rate, ms) => {
     const [one, other] = [openPace(rate, redis, 'pace'), openPace(rate, redis, 'pace')];
-    expect(await one.shared()).toBe(0);
+    expect(await one.shared(10)).toEqual(granted);
     expect(await redis.pttl(bucket)).toBeLessThanOrEqual(ms);
-    for (const wait of [await other.shared(), await one.shared()]) {
-      expect(wait).toBeGreaterThan(0);
-      expect(wait).toBeLessThanOrEqual(ms);
+    for (const { turns, inMs } of [await other.shared(1), await one.shared(10)]) {
+      expect(turns).toBe(0);
+      expect(inMs).toBeGreaterThan(0);
+      expect(inMs).toBeLessThanOrEqual(ms);
     }
     await redis.del(bucket); // as it goes by itself when the time is over
-    expect(await other.shared()).toBe(0);
+    expect(await other.shared(1)).toEqual(granted);
   });
 
-  it('above twenty a second gives several at a time', async () => {
-    const pace = openPace(100, redis, 'pace');
-    const given = [];
-    for (let i = 0; i < 6; i += 1) given.push(await pace.shared());
-    expect(given.slice(0, 5)).toEqual([0, 0, 0, 0, 0]);
-    expect(given[5]).toBeGreaterThan(0);
-    expect(given[5]).toBeLessThanOrEqual(53);
+  it('above twenty a second gives several at a time, and what is left to who asks for more', async () => {
+    const [one, other] = [openPace(100, redis, 'pace'), openPace(100, redis, 'pace')];
+    expect(await one.shared(3)).toEqual({ turns: 3, inMs: 0 });
+    expect((await other.shared(50)).turns).toBe(2);
+    expect((await one.shared(1)).turns).toBe(0);
+  });
+
+  it('gives as many as are asked for when there is hardly a limit', async () => {
+    expect(await openPace(1_000_000, redis, 'pace').shared(200)).toEqual({ turns: 200, inMs: 0 });
   });
 
   it('is not made longer by those who ask in vain', async () => {
     const pace = openPace(1, redis, 'pace');
-    await pace.shared();
+    await pace.shared(1);
     const before = await redis.pexpiretime(bucket);
-    for (let i = 0; i < 5; i += 1) await pace.shared();
+    for (let i = 0; i < 5; i += 1) await pace.shared(1);
     expect(await redis.pexpiretime(bucket)).toBe(before);
   });
 
   it('goes on when somebody has made its key without an end', async () => {
     await redis.set(bucket, 1_000);
-    expect(await openPace(5, redis, 'pace').shared()).toBeGreaterThan(0);
+    expect((await openPace(5, redis, 'pace').shared(1)).turns).toBe(0);
     expect(await redis.pttl(bucket)).toBeGreaterThan(0);
   });
 
   it('is counted by the process itself when it has nobody else to ask', async () => {
     const pace = openPace(5, redis, 'pace');
-    expect(await pace.own()).toBe(0);
-    const wait = await pace.own();
-    expect(wait).toBeGreaterThan(0);
-    expect(wait).toBeLessThanOrEqual(210);
+    expect(await pace.own(1)).toEqual(granted);
+    const { turns, inMs } = await pace.own(1);
+    expect(turns).toBe(0);
+    expect(inMs).toBeGreaterThan(0);
+    expect(inMs).toBeLessThanOrEqual(224);
     expect(await redis.exists(bucket)).toBe(0);
   });
 });

@@ -252,7 +252,7 @@ await main(
       db,
       config,
       mailer: openMailer(config),
-      takeTurn: queue.takeTurn,
+      takeTurns: queue.takeTurns,
       log,
       ending: process.ending,
       metrics: process.metrics,

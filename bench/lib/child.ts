@@ -6,6 +6,8 @@ import { createInterface } from 'node:readline';
 
 export interface Child {
   readonly pid: number;
+  /** @throws what it printed when it has ended by itself. */
+  demandAlive(): void;
   /** Ends it; resolves when it is gone. */
   stop(): Promise<void>;
 }
@@ -22,8 +24,12 @@ export async function startServer(
   const said: string[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => said.push(String(text)));
   process.once('exit', () => child.kill('SIGKILL'));
+  const demandAlive = () => {
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`${args.join(' ')} has ended:\n${said.join('')}`);
+  };
   for (;;) {
-    if (child.exitCode !== null) throw new Error(`${args.join(' ')} ended at once:\n${said.join('')}`);
+    demandAlive();
     const up = await isUp().then(
       () => true,
       () => false,
@@ -31,7 +37,7 @@ export async function startServer(
     if (up) break;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
-  return { pid: Number(child.pid), stop: () => stop(child) };
+  return { pid: Number(child.pid), demandAlive, stop: () => stop(child) };
 }
 
 async function stop(child: ChildProcess): Promise<void> {

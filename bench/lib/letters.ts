@@ -68,7 +68,7 @@ export async function sendLetters({ who, letters, processes, url, env }: Sending
     children = await Promise.all(Array.from({ length: processes }, (_, i) => start(FIRST_PORT + i)));
     const before = children.map(({ pid }) => usageOf(pid).cpuMs);
     await queue.queue.resume();
-    await completion(queue, letters);
+    await completion(queue, letters, children);
     const usages = children.map(({ pid }) => usageOf(pid));
     if (who === 'ours') await demandSent(ledger.db, letters);
     return {
@@ -117,9 +117,10 @@ function letterAbout(orderId: string, config: Config): string {
   return openMailer(config).compose(NIL, 'customer-1@example.com', letter);
 }
 
-async function completion({ queue }: QueueDoor, count: number): Promise<void> {
+async function completion({ queue }: QueueDoor, count: number, children: readonly Child[]): Promise<void> {
   const end = performance.now() + LEFT_MS;
   for (let done = 0; done < count; done = await queue.getCompletedCount()) {
+    for (const child of children) child.demandAlive();
     if (performance.now() > end) throw new Error(`${done} of ${count} jobs were completed`);
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }

@@ -115,7 +115,7 @@ export async function openWorld(settings: Readonly<Record<string, string>> = {})
       db,
       config,
       mailer: openMailer(config),
-      takeTurn: queue.takeTurn,
+      takeTurns: queue.takeTurns,
       log,
       ending: ending.signal,
       metrics: new Registry(),
