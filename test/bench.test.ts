@@ -18,7 +18,14 @@ function ended(command: string, ...args: readonly string[]): Promise<{ code: num
 it('measures everything, is of sound types, and says what it knows to who asks', async () => {
   const { code, output } = await ended('npm', 'run', 'bench', '--', '--short');
   expect(code, output).toBe(0);
-  for (const what of ['orders, 32 connections', 'relay', 'latency, 100 orders/s', 'notifier, 0 ms', 'limit'])
+  for (const what of [
+    'orders, 32 connections',
+    'relay',
+    'latency, 100 orders/s',
+    'sustained, 200 orders/s',
+    'notifier, 0 ms',
+    'limit',
+  ])
     expect(output).toMatch(new RegExp(`^${what}, round 1: ours +\\w+ [\\d.,]+`, 'm'));
   expect(output).toMatch(
     /^[✓✗] orders\/s at 32 connections, against pgbench with the same statement: [\d.]+/m,
@@ -29,7 +36,7 @@ it('measures everything, is of sound types, and says what it knows to who asks',
   const help = await ended(NODE, 'bench/bench.ts', '--help');
   expect(help).toEqual({
     code: 0,
-    output: expect.stringContaining('orders, relay, latency, notifier, limit'),
+    output: expect.stringContaining('orders, relay, latency, sustained, notifier, limit'),
   });
   const wrong = await ended(NODE, 'bench/bench.ts', '--only', 'everything');
   expect(wrong).toEqual({ code: 2, output: '✗ nothing is called everything\n' });

@@ -40,6 +40,7 @@ export async function compareLatency(place: Place, plan: Plan): Promise<Comparis
       ),
       rate === 1 ? Math.min(2, plan.rounds) : plan.rounds,
       plan.onRound(`latency, ${rate} orders/s`),
+      plan.short ? 1 : 0,
     );
     for (const [name, series] of Object.entries(all))
       rows.push([rate, NAMES[name] ?? name, plan.show(series.p50), plan.show(series.p99)]);

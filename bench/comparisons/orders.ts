@@ -53,6 +53,7 @@ export async function compareOrders(place: Place, plan: Plan): Promise<Compariso
         },
         plan.rounds,
         plan.onRound(`orders, ${count} connections`),
+        plan.short ? 1 : 0,
       );
       if (count === JUDGED_AT) judged = all;
       for (const [name, series] of Object.entries(all))

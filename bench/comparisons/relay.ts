@@ -26,6 +26,7 @@ export async function compareRelay(place: Place, plan: Plan): Promise<Comparison
     },
     plan.rounds,
     plan.onRound('relay'),
+    plan.short ? 1 : 0,
   );
   const perSecond = (name: string) => all[name]?.perSecond ?? [];
   return {

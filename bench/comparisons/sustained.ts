@@ -21,11 +21,12 @@ export async function compareSustained(place: Place, plan: Plan): Promise<Compar
     await forgetOrders(place);
     return runToEnd<Figures>(['bench/runs/sustained.ts', who, String(rate), String(plan.seconds)], place.env);
   };
-  const contenders = Object.keys(NAMES);
+  const contenders = plan.short ? ['ours', 'boss'] : Object.keys(NAMES);
   const all = await inTurns(
     Object.fromEntries(contenders.map((who) => [who, measure(who, RATE)])),
     plan.rounds,
     plan.onRound(`sustained, ${RATE} orders/s`),
+    plan.short ? 1 : 0,
   );
   const most: Record<string, number> = {};
   const mb: Record<string, number> = {};
