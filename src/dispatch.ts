@@ -78,12 +78,22 @@ export interface DispatchParts extends OutcomesParts {
   readonly takeTurns: QueueDoor['takeTurns'];
 }
 
+/** By the message's id: what becomes of its job. */
+type Ends = ReadonlyMap<string, JobEnd>;
+
+const SETTLE_TRIES = 5;
+
 export function openDispatch(parts: DispatchParts): Dispatch {
   const { db, config, mailer, takeTurns, gate, log, ending } = parts;
   const { accepted, conclude, noteAccepted, forgetStreak } = openOutcomes(parts);
   const open = coalesce((calls: readonly Parameters<typeof openCalls>[1][number][]) => openCalls(db, calls));
   const settle = coalesce((settlements: readonly Settlement[]) => settleAttempts(db, settlements));
   const line = openLine({ turns: nextTurns, choose: chooseCompany, serve: serveTogether });
+  /** How many letters a new envelope takes: fewer after an unknown answer, more after each acceptance. Large ones alone may be what fails. */
+  let largest = LARGEST_BATCH;
+  const grow = () => {
+    largest = Math.min(LARGEST_BATCH, largest * 2);
+  };
   const leaseSeconds = config.emailTimeoutMs / 1_000 + CALL_MARGIN_SECONDS;
 
   async function send(one: Try, message: Sendable): Promise<JobEnd> {
@@ -134,11 +144,12 @@ export function openDispatch(parts: DispatchParts): Dispatch {
     if (!first || closed()) return waiting;
     const envelopeId = envelopeOf(first);
     if (envelopeId) return waiting.filter((other) => envelopeOf(other) === envelopeId);
-    const most = largestBatchOf(first);
+    const own = largestBatchOf(first);
+    const most = Math.min(own, largest);
     if (most === 1 || waiting.length <= config.emailRatePerSecond) return [first];
     let length = 0;
     return waiting
-      .filter((other) => largestBatchOf(other) === most)
+      .filter((other) => largestBatchOf(other) === own)
       .slice(0, most)
       .filter((other, i) => {
         length += lengthOf(other);
@@ -146,21 +157,20 @@ export function openDispatch(parts: DispatchParts): Dispatch {
       });
   }
 
-  async function serveTogether(company: readonly Sending[]): Promise<readonly JobEnd[]> {
+  function serveTogether(company: readonly Sending[]): readonly Promise<JobEnd>[] {
     const [first] = company;
     if (!first) return [];
-    if (closed()) return Promise.all(company.map(sendInHold));
-    const envelopeId = envelopeOf(first);
-    if (envelopeId) return repeatEnvelope(envelopeId, company);
-    return company.length === 1 ? [await sendAlone(first)] : sendEnvelope(company);
+    if (closed()) return company.map(sendInHold);
+    if (envelopeOf(first)) return endsOf(repeatEnvelope(company), company);
+    return company.length === 1 ? [sendAlone(first)] : sendEnvelope(company);
   }
 
   /** Only a probe is sent now; the others go back into the queue. */
   async function sendInHold(sending: Sending): Promise<JobEnd> {
     const { job, prober } = sending.one;
     if (!prober || ending.aborted) return wait(job, 0);
-    const envelopeId = envelopeOf(sending);
-    const [end] = envelopeId ? await repeatEnvelope(envelopeId, [sending]) : [await sendAlone(sending)];
+    if (!envelopeOf(sending)) return sendAlone(sending);
+    const [end] = endsOf(repeatEnvelope([sending]), [sending]);
     return end ?? postponed(ASK_AGAIN_MS);
   }
 
@@ -170,60 +180,70 @@ export function openDispatch(parts: DispatchParts): Dispatch {
     if (!call) return wait(job, ASK_AGAIN_MS); // the message has moved on, or a twin has just frozen its letter
     const answer = await mailer.send(call.body, call.letterId);
     if (answer.kind === 'accepted') {
+      grow();
       noteAccepted(one, job.id);
       return accepted({ messageId: job.id, letterId: call.letterId, providerId: answer.providerId });
     }
     return conclude(one, requestOf(job, message, call), answer);
   }
 
-  const requestOf = (job: TakenJob, message: Sendable, call: OpenCall): Request => ({
-    ...{ key: job.id, letterId: call.letterId, unknownBefore: call.unknownBefore, message },
-    lastAttempt: job.lastAttempt,
-    async spare(said, circling, ms) {
+  function requestOf(job: TakenJob, message: Sendable, call: OpenCall): Request {
+    async function spare(said: Said, circling: 'again' | undefined, ms: number): Promise<JobEnd> {
       await settle({ ...job, call, ...said, dead: null, ...(circling ? { circling } : {}) });
       return postponed(ms);
-    },
-    spend: (said, dead) => spendAttempt(job, call, said, dead),
-    refuse: (said) => spendAttempt(job, call, said, 'refused'),
-  });
+    }
+    return {
+      ...{ key: job.id, letterId: call.letterId, letters: 1, unknownBefore: call.unknownBefore, message },
+      ...{ lastAttempt: job.lastAttempt, spare },
+      split: (said, circling) => spare(said, circling, 0),
+      spend: (said, dead) => spendAttempt(job, call, said, dead),
+      refuse: (said) => spendAttempt(job, call, said, 'refused'),
+    };
+  }
 
   /** Several letters in one request that did not exist before. */
-  async function sendEnvelope(company: readonly Sending[]): Promise<readonly JobEnd[]> {
+  function sendEnvelope(company: readonly Sending[]): readonly Promise<JobEnd>[] {
     const letters = company.map(({ one: { job }, letter }) => ({ ...job, account: mailer.account, letter }));
-    let envelope: OpenEnvelope | undefined;
-    try {
-      envelope = await fillEnvelope(db, uuidv7(), letters, leaseSeconds);
-    } catch (error) {
-      if (isUnavailable(error)) throw error;
-      log.warn({ error: plain(error), letters: letters.length }, 'no envelope: each letter goes alone');
-      return Promise.all(company.map((sending) => line.join({ ...sending, alone: true })));
-    }
-    return callFor(envelope, company);
+    const filled = fillEnvelope(db, uuidv7(), letters, leaseSeconds);
+    const called = filled.then((envelope) => callFor(envelope, company));
+    called.catch(() => undefined); // whoever asks for its end hears of it
+    const cannotBeFilled = filled.then(
+      () => false,
+      (error: unknown) => {
+        if (isUnavailable(error)) return false;
+        log.warn({ error: plain(error), letters: letters.length }, 'no envelope: each letter goes alone');
+        return true;
+      },
+    );
+    return company.map(async (sending) =>
+      (await cannotBeFilled) ? line.join({ ...sending, alone: true }) : endOf(called, sending),
+    );
   }
 
   /** An envelope of which nobody knows what became of it: the very same request. */
-  async function repeatEnvelope(id: string, company: readonly Sending[]): Promise<readonly JobEnd[]> {
-    return callFor(await reopenEnvelope(db, id, config.notificationAttempts, leaseSeconds), company);
+  async function repeatEnvelope(company: readonly Sending[]): Promise<Ends> {
+    const [first] = company;
+    const id = first && envelopeOf(first);
+    const envelope = id && (await reopenEnvelope(db, id, config.notificationAttempts, leaseSeconds));
+    return callFor(envelope || undefined, company);
   }
 
-  /** Sends an open envelope on behalf of those jobs: whoever is not in it has moved on, or somebody else is calling for it. */
-  async function callFor(
-    envelope: OpenEnvelope | undefined,
-    company: readonly Sending[],
-  ): Promise<readonly JobEnd[]> {
+  const endsOf = (ends: Promise<Ends>, company: readonly Sending[]) =>
+    company.map((sending) => endOf(ends, sending));
+
+  /** Whoever is not in the envelope has moved on, or somebody else is calling for it. */
+  const endOf = async (ends: Promise<Ends>, { one: { job } }: Sending): Promise<JobEnd> =>
+    (await ends).get(job.id) ?? wait(job, ASK_AGAIN_MS);
+
+  /** Sends an open envelope on behalf of those jobs. Answers the ends of its messages' jobs, in hand or not. */
+  async function callFor(envelope: OpenEnvelope | undefined, company: readonly Sending[]): Promise<Ends> {
     const ids = new Set(envelope?.members.map(({ messageId }) => messageId));
-    const [first] = company.filter(({ one: { job } }) => ids.has(job.id));
-    const ends = envelope && first ? await callEnvelope(first, envelope) : new Map<string, JobEnd>();
-    return Promise.all(company.map(({ one: { job } }) => ends.get(job.id) ?? wait(job, ASK_AGAIN_MS)));
-  }
-
-  async function callEnvelope(
-    { one, message }: Sending,
-    envelope: OpenEnvelope,
-  ): Promise<ReadonlyMap<string, JobEnd>> {
+    const [first, ...others] = company.filter(({ one: { job } }) => ids.has(job.id));
+    if (!envelope || !first) return new Map();
     const { members } = envelope;
-    const request = requestOfEnvelope(envelope, message);
-    const all = (end: JobEnd) => new Map(members.map(({ messageId }) => [messageId, end]));
+    const request = requestOfEnvelope(envelope, [first, ...others]);
+    const all = (end: JobEnd | undefined): Ends =>
+      new Map(end && members.map(({ messageId }) => [messageId, end]));
     if (!isWhole(envelope)) {
       const said = { answer: 'outcome_unknown', detail: null, notAccepted: false };
       return all(await request.spend(said, 'outcome_unknown'));
@@ -232,27 +252,34 @@ export function openDispatch(parts: DispatchParts): Dispatch {
       members.map(({ body }) => body ?? ''), // it is whole
       envelope.id,
     );
-    if (answer.kind !== 'accepted') return all(await conclude(one, request, answer));
-    noteAccepted(one, envelope.id);
-    const ends = await Promise.all(
-      members.map(async ({ messageId, letterId }, i) => {
-        const providerId = answer.providerIds[i] ?? ''; // there are as many as members
-        return [messageId, await accepted({ messageId, letterId, providerId })] as const;
-      }),
-    );
-    return new Map(ends);
+    if (answer.kind === 'unknown') largest = Math.ceil(members.length / 2);
+    if (answer.kind !== 'accepted') return all(await conclude(first.one, request, answer));
+    grow();
+    noteAccepted(first.one, envelope.id);
+    const ends = members.map(async ({ messageId, letterId }, i) => {
+      const providerId = answer.providerIds[i] ?? ''; // there are as many as members
+      return [messageId, await accepted({ messageId, letterId, providerId })] as const;
+    });
+    return new Map(await Promise.all(ends));
   }
 
-  function requestOfEnvelope(envelope: OpenEnvelope, message: Sendable): Request {
+  function requestOfEnvelope(envelope: OpenEnvelope, company: readonly Sending[]): Request {
     const { id, members, unknownBefore, spent } = envelope;
+    const least = (of: (message: Sendable) => number) =>
+      Math.min(...company.map(({ message }) => of(message)));
+    const half = members.length > 1 ? Math.ceil(members.length / 2) : null;
+
     async function settleAll(
       settlement: Omit<EnvelopeSettlement, 'largestBatch'>,
       end: JobEnd,
       largestBatch: number | null = null,
-    ) {
-      const isLatest = await settleEnvelope(db, envelope, { ...settlement, largestBatch });
-      return isLatest ? end : postponed(ASK_AGAIN_MS);
+    ): Promise<JobEnd> {
+      if (await persistently(() => settleEnvelope(db, envelope, { ...settlement, largestBatch }))) return end;
+      // A later call is under way: this one has nothing to say, but it has come to an orderly end.
+      await Promise.all(company.map(({ one: { job } }) => wait(job, ASK_AGAIN_MS)));
+      return postponed(ASK_AGAIN_MS);
     }
+
     async function spend(said: Said, dead: DeadReason | null): Promise<JobEnd> {
       if (dead)
         log.warn({ envelopeId: id, letters: members.length, reason: dead, code: said.answer }, 'dead');
@@ -262,24 +289,43 @@ export function openDispatch(parts: DispatchParts): Dispatch {
         : postponed(pauseMs);
       return settleAll({ ...said, dead, circling: 'over', spends: true, pauseMs }, end);
     }
+
+    const spare = (
+      said: Said,
+      circling: 'again' | undefined,
+      ms: number,
+      largestBatch: number | null = null,
+    ) =>
+      settleAll(
+        { ...said, dead: null, ...(circling ? { circling } : {}), spends: false, pauseMs: ms },
+        postponed(ms),
+        largestBatch,
+      );
+
     return {
-      ...{ key: id, letterId: members[0]?.letterId ?? '', unknownBefore, message, spend },
+      ...{ key: id, letterId: members[0]?.letterId ?? '', letters: members.length, unknownBefore, spend },
+      message: {
+        unspent: least(({ unspent }) => unspent),
+        unspentForSeconds: least(({ unspentForSeconds }) => unspentForSeconds),
+      },
       lastAttempt: spent + 1 >= config.notificationAttempts,
-      spare: (said, circling, ms) =>
-        settleAll(
-          { ...said, dead: null, ...(circling ? { circling } : {}), spends: false, pauseMs: ms },
-          postponed(ms),
-        ),
+      spare: (said, circling, ms) => spare(said, circling, ms),
+      split: (said, circling) => spare(said, circling, 0, half),
       // One of them is at fault, and nobody says which: two halves, until it is alone.
-      refuse: (said) =>
-        members.length === 1
-          ? spend(said, 'refused')
-          : settleAll(
-              { ...said, dead: null, spends: false, pauseMs: 0 },
-              postponed(0),
-              Math.ceil(members.length / 2),
-            ),
+      refuse: (said) => (half ? spare(said, undefined, 0, half) : spend(said, 'refused')),
     };
+  }
+
+  /** What an answer has told must be written down: a refusal that is forgotten is an unknown outcome. */
+  async function persistently<T>(write: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await write();
+      } catch (error) {
+        if (tries >= SETTLE_TRIES || ending.aborted) throw error;
+        await rest(50 * 2 ** tries, ending);
+      }
+    }
   }
 
   /** An orderly end without an attempt. */

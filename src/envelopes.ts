@@ -6,7 +6,13 @@
 import { sql } from 'drizzle-orm';
 import { type Database, recordset, run } from './database.ts';
 import { may } from './life.ts';
-import { attemptEnded, locking, type OpeningCall, type Settlement } from './outbox.ts';
+import {
+  attemptEnded,
+  locking,
+  type OpeningCall,
+  REPEATABLE_FOR_SECONDS,
+  type Settlement,
+} from './outbox.ts';
 import type { MessageRun } from './queue.ts';
 
 /** A letter in an envelope whose call is open. */
@@ -17,7 +23,8 @@ interface Member {
   readonly letterId: string;
   /** Its part of the request's text. Null once purged. */
   readonly body: string | null;
-  readonly replaced: boolean;
+  /** Whether a person has given it up: by a new letter in its place, or altogether. */
+  readonly givenUp: boolean;
 }
 
 /** An envelope's call whose outcome counts as unknown until its answer is written down. */
@@ -66,12 +73,12 @@ export async function fillEnvelope(
           select c.* from ${recordset(opening, 'c (message_id uuid, account text, position int, id uuid, recipient text, body text)')}
           join k on k.id = c.message_id join given g on (g.id, g.run) = (k.id, k.run) where ${may('open', 'k')}
         ), frozen as (
-          insert into notifications (id, message_id, recipient, body, account, attempts, first_unknown_at, envelope_id, position, enclosed_attempts)
-          select id, message_id, recipient, body, account, 1, now(), ${id}::uuid, position, 1 from opening where id is not null
+          insert into notifications (id, message_id, recipient, body, account, attempts, first_unknown_at, envelope_id, position)
+          select id, message_id, recipient, body, account, 1, now(), ${id}::uuid, position from opening where id is not null
           on conflict (message_id) where replaced_at is null do nothing
           returning id, message_id, body, position
         ), joined as (
-          update notifications n set attempts = n.attempts + 1, enclosed_attempts = n.attempts + 1, first_unknown_at = now(),
+          update notifications n set attempts = n.attempts + 1, first_unknown_at = now(),
             account = c.account, envelope_id = ${id}::uuid, position = c.position
           from opening c
           where n.message_id = c.message_id and c.id is null and n.replaced_at is null and n.body is not null
@@ -83,7 +90,7 @@ export async function fillEnvelope(
           insert into envelopes (id, letters, attempts, due_at)
           select ${id}::uuid, count(*), 1, now() + make_interval(secs => ${leaseSeconds}::float8) from members having count(*) > 0
         )
-        select m.message_id as "messageId", k.run, m.id as "letterId", m.body, false as replaced,
+        select m.message_id as "messageId", k.run, m.id as "letterId", m.body, false as "givenUp",
           (count(*) over ())::int as letters, 1 as attempt, 0 as spent, null as "unknownBefore"
         from members m join k on k.id = m.message_id order by m.position`,
     'fillEnvelope',
@@ -92,7 +99,8 @@ export async function fillEnvelope(
 }
 
 /**
- * Opens an envelope's next call. Undefined when it is too early, somebody else is calling, or it has dissolved. An envelope that had
+ * Opens an envelope's next call. Undefined when it is too early or too late, somebody else is calling, none of its messages waits any more, or
+ * it has dissolved. An envelope that had
  * spent its attempts has all of them again: only a person can have brought one of its messages back.
  */
 export async function reopenEnvelope(
@@ -104,17 +112,23 @@ export async function reopenEnvelope(
   const rows = await run<MemberRow>(
     db,
     sql`with k as materialized (
-          select o.id, o.run from outbox o where o.id in (select message_id from notifications where envelope_id = ${id}) order by o.id for update
+          select o.* from outbox o where o.id in (select message_id from notifications where envelope_id = ${id}) order by o.id for update
+        ), alive as materialized (
+          -- Asked for by the next part, so that the messages are locked first, as everybody does.
+          select count(*) filter (where ${may('open', 'k')}) as messages from k
         ), envelope as (
           update envelopes e set attempts = e.attempts + 1, due_at = now() + make_interval(secs => ${leaseSeconds}::float8),
             spent = case when e.spent >= ${attempts}::int then 0 else e.spent end
-          where e.id = ${id} and e.due_at <= now() returning id, letters, attempts, spent
+          where e.id = ${id} and e.due_at <= now() and (select messages from alive) > 0 and not exists (
+            select from notifications n where n.envelope_id = e.id and n.first_unknown_at <= now() - make_interval(secs => ${REPEATABLE_FOR_SECONDS})
+          ) returning id, letters, attempts, spent
         ), members as (
           select n.* from notifications n join envelope e on e.id = n.envelope_id for update of n
         ), opened as (
           update notifications n set first_unknown_at = now() from members m where n.id = m.id and n.first_unknown_at is null
         )
-        select m.message_id as "messageId", k.run, m.id as "letterId", m.body, m.replaced_at is not null as replaced,
+        select m.message_id as "messageId", k.run, m.id as "letterId", m.body,
+          m.replaced_at is not null or k.discarded_at is not null as "givenUp",
           e.letters, e.attempts as attempt, e.spent, (min(m.first_unknown_at) over ())::text as "unknownBefore"
         from members m join envelope e on e.id = m.envelope_id left join k on k.id = m.message_id order by m.position`,
     'reopenEnvelope',
@@ -147,7 +161,7 @@ export async function settleEnvelope(
   const rows = await run(
     db,
     sql`with ${locking(runs)}, latest as materialized (
-          select id from envelopes where id = ${id} and attempts = ${attempt} for update
+          select id from envelopes where id = ${id} and attempts = ${attempt} and (select count(*) from k) >= 0 for update -- these first
         ), kept as (
           update envelopes e set spent = e.spent + ${spends ? 1 : 0}::int, due_at = now() + make_interval(secs => ${pauseMs}::float8 / 1000)
           from latest l where e.id = l.id and not ${dissolves}::boolean
@@ -171,6 +185,6 @@ export async function settleEnvelope(
   return rows.length > 0;
 }
 
-/** Whether all of an envelope is still there, and nothing of it has been given up for another letter: else it is another request. */
+/** Whether all of an envelope is still there and still wanted: else it would be another request, or a letter that nobody wants any more. */
 export const isWhole = ({ members, letters }: OpenEnvelope): boolean =>
-  members.length === letters && members.every(({ body, replaced }) => body !== null && !replaced);
+  members.length === letters && members.every(({ body, givenUp }) => body !== null && !givenUp);

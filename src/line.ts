@@ -10,8 +10,8 @@ export interface LineParts<Item, End> {
   turns(waiting: number): Promise<number>;
   /** How many of those that wait go together now, from `waiting` in their order; the first is always among them. */
   choose(waiting: readonly Item[]): readonly Item[];
-  /** Serves them, and answers each in their order. Others are served meanwhile. */
-  serve(items: readonly Item[]): Promise<readonly End[]>;
+  /** Begins to serve them, and promises each its own end, in their order. Others are served meanwhile. */
+  serve(items: readonly Item[]): readonly Promise<End>[];
 }
 
 export function openLine<Item, End>({ turns, choose, serve }: LineParts<Item, End>): Line<Item, End> {
@@ -32,16 +32,7 @@ export function openLine<Item, End>({ turns, choose, serve }: LineParts<Item, En
     const items = choose([...waiting.keys()]);
     const places = items.flatMap((item) => waiting.get(item) ?? []);
     for (const item of items) waiting.delete(item);
-    void answer(places, serve(items));
-  }
-
-  async function answer(places: readonly Place[], serving: Promise<readonly End[]>): Promise<void> {
-    try {
-      const ends = await serving;
-      for (const [i, { resolve }] of places.entries()) resolve(ends[i] as End); // each is answered
-    } catch (error) {
-      for (const { reject } of places) reject(error);
-    }
+    for (const [i, end] of serve(items).entries()) end.then(places[i]?.resolve, places[i]?.reject);
   }
 
   return {

@@ -402,11 +402,16 @@ export async function countLoneStart(
         )
         update outbox o set lone_starts = k.lone_starts + 1
         from k where o.id = k.id and ${may('start', 'k')} and (k.id <> ${id} or k.run = ${itsRun}::int)
+          -- Of an envelope only whoever calls for it: the others of it only look whether it is their turn.
+          and (${envelopeId}::uuid is null or exists (select from envelopes e where e.id = ${envelopeId} and e.due_at <= now()))
         returning o.id, o.lone_starts as starts`,
     'countLoneStart',
   );
   return rows.find((row) => row.id === id)?.starts;
 }
+
+/** The provider forgets a key after 24 hours. An hour of them is kept for calls under way and clocks that differ. */
+export const REPEATABLE_FOR_SECONDS = 23 * 3_600;
 
 /** A call that is about to be made. */
 export interface OpeningCall extends MessageRun {
@@ -429,7 +434,7 @@ export interface OpenCall {
 
 /**
  * Freezes letters that are not frozen yet, and writes down that a call is under way: from now on its outcome is unknown
- * unless an answer proves otherwise. Undefined where the message has moved on meanwhile, or is in an envelope.
+ * unless an answer proves otherwise. Undefined where the message has moved on meanwhile, or is in an envelope, or it is too late to repeat.
  */
 export async function openCalls(
   db: Database,
@@ -450,7 +455,9 @@ export async function openCalls(
           returning id, message_id, body
         ), before as (
           select n.id, n.first_unknown_at, c.account from notifications n join opening c using (message_id)
-          where n.replaced_at is null and n.body is not null and n.envelope_id is null for update of n
+          where n.replaced_at is null and n.body is not null and n.envelope_id is null
+            -- Whoever has stood still since it was judged may come too late.
+            and coalesce(n.first_unknown_at > now() - make_interval(secs => ${REPEATABLE_FOR_SECONDS}), true) for update of n
         ), touched as (
           update notifications n set attempts = n.attempts + 1, first_unknown_at = coalesce(n.first_unknown_at, now()),
             account = case when n.first_unknown_at is null then b.account else n.account end

@@ -41,10 +41,14 @@ export interface Request {
   readonly unknownBefore: string | null;
   /** Whether its failure now would be its last. */
   readonly lastAttempt: boolean;
-  /** How one of its messages has gone round without spending attempts. */
+  /** How many letters it carries. */
+  readonly letters: number;
+  /** How its messages have gone round without spending attempts, the least of them. */
   readonly message: { readonly unspent: number; readonly unspentForSeconds: number };
   /** Spends no attempt. */
   spare(said: Said, circling: 'again' | undefined, ms: number): Promise<JobEnd>;
+  /** The same, where one of its letters may be what the provider refuses. */
+  split(said: Said, circling: 'again' | undefined): Promise<JobEnd>;
   /** Spends one, the last where it is dead now. */
   spend(said: Said, dead: DeadReason | null): Promise<JobEnd>;
   /** Refused for certain, and never accepted. */
@@ -121,10 +125,10 @@ export function openOutcomes({ db, gate, log, ending, metrics }: OutcomesParts):
   }
 
   /** Whether others fail too: asked where it matters, of a probe and of a last attempt. */
-  async function isShared({ prober }: Try, { letterId, lastAttempt }: Request): Promise<boolean> {
+  async function isShared({ prober }: Try, { letterId, lastAttempt, letters }: Request): Promise<boolean> {
     if (!prober && !lastAttempt) return false;
     const fare = await othersFare(db, letterId);
-    return fare === 'fail' || (prober !== null && fare === 'none');
+    return fare === 'fail' || ((prober !== null || letters > 1) && fare === 'none');
   }
 
   /**
@@ -147,7 +151,9 @@ export function openOutcomes({ db, gate, log, ending, metrics }: OutcomesParts):
     const circles = message.unspent >= CIRCLING_CALLS && message.unspentForSeconds >= CIRCLING_SECONDS;
     if (circles && !prober) return request.spend(said, request.lastAttempt ? 'attempts_exhausted' : null);
     // A probe is no round: nothing else was sent meanwhile. Nor does it end the circling of one that opens every hold itself.
-    return request.spare(said, prober ? undefined : 'again', hold ? 0 : ASK_AGAIN_MS);
+    const circling = prober ? undefined : 'again';
+    if (said.notAccepted && hold?.reason !== 'rate_limited') return request.split(said, circling);
+    return request.spare(said, circling, hold ? 0 : ASK_AGAIN_MS);
   }
 
   /** After an acceptance only the mark is tried again. What cannot be marked before the end stands in the job's value. */

@@ -181,11 +181,9 @@ export const notifications = pgTable(
     body: text('body'),
     /** Base URL and account of the first attempt: the only place where the key counts. */
     account: text('account').notNull(),
-    /** The envelope that it shares with others, and its place there; null while it has a request of its own. */
+    /** The envelope that it shares with others, and its place there: while it is in one, a trigger forbids it calls of its own. */
     envelopeId: uuid('envelope_id'),
     position: smallint('position'),
-    /** Its own calls when it was put there: a process that knows of no envelopes must not make another one. */
-    enclosedAttempts: integer('enclosed_attempts'),
     /** With how many letters it may share a request: fewer after each one that was refused with it. */
     largestBatch: smallint('largest_batch').notNull().default(LARGEST_BATCH),
     /** Calls opened so far; also the token by which only the latest of them puts back `first_unknown_at`. */
@@ -214,10 +212,6 @@ export const notifications = pgTable(
       .where(sql`replaced_at is not null and accepted_at is not null`),
     index('notifications_of_provider').on(t.providerId).where(sql`provider_id is not null`),
     check('notifications_enclosed_has_place', sql`(envelope_id is null) = (position is null)`),
-    check(
-      'notifications_enclosed_makes_no_call',
-      sql`envelope_id is null or coalesce(attempts = enclosed_attempts, false)`,
-    ),
     check('notifications_accepted_has_id', sql`(accepted_at is null) = (provider_id is null)`),
     check('notifications_answered_has_code', sql`(answered_at is null) = (answer is null)`),
     check(

@@ -3,6 +3,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Interception, Mailbox } from '../local/mailbox.ts';
 import { run } from '../src/database.ts';
+import { reopenEnvelope } from '../src/envelopes.ts';
 import { arm } from '../src/failpoints.ts';
 import { confirmNotSent, openCalls, purgeEnvelopes, retryMessage } from '../src/outbox.ts';
 import type { JobEnd, MessageRun, TakenJob } from '../src/queue.ts';
@@ -238,13 +239,11 @@ describe('an envelope whose outcome is unknown', () => {
     await handleAll(jobs);
     const calls = jobs.map((job) => ({ ...job, account: 'any', letter: null }));
     expect(await openCalls(world.db, calls)).toEqual(jobs.map(() => undefined));
-    // A notifier of a release that knows no envelopes.
+    // A notifier of a release that knows no envelopes: to it the ledger is busy, and it comes again.
     const other = change(
       sql`update notifications set attempts = attempts + 1 where message_id = ${jobs[0]?.id}`,
     );
-    await expect(other).rejects.toMatchObject({
-      constraint_name: 'notifications_enclosed_makes_no_call',
-    });
+    await expect(other).rejects.toMatchObject({ code: '40001' });
   });
 
   it('spends its own attempts, and then all of its messages are dead', async () => {
@@ -344,6 +343,110 @@ describe('an envelope whose outcome is unknown', () => {
   });
 });
 
+describe('what befalls an envelope', () => {
+  /** As if its process had been killed in the middle of the call, and so long ago that nobody calls any more. */
+  async function orphaned(count: number): Promise<TakenJob[]> {
+    const jobs = await crowd(count);
+    answering('accept-and-hang-up');
+    await handleAll(jobs);
+    await change(sql`update outbox set starts = 1 where sent_at is null`);
+    await due();
+    return jobs;
+  }
+
+  it.each([
+    SERVER_ERROR,
+    refusal(409, 'concurrent_idempotent_requests'),
+    refusal(429, 'rate_limit_exceeded'),
+  ])('after a kill and then another answer than an acceptance makes nobody in it poison', async (answer) => {
+    const jobs = await orphaned(15);
+    answering(answer);
+    await handleAll(jobs);
+    mailbox.intercept(null);
+    expect((await rowsOf(jobs)).map(({ reason }) => reason)).toEqual(jobs.map(() => null));
+    await change(sql`delete from holds`);
+    await due();
+    await handleAll(jobs, crowded());
+    expect((await rowsOf(jobs)).every(({ sent }) => sent)).toBe(true);
+    for (const { id } of jobs) expect(accepted().filter((of) => of === id)).toHaveLength(1);
+  });
+
+  it.each([
+    ['all are sent', sql`sent_at = now(), enqueued_at = now()`],
+    ['all are dead', sql`dead_at = now(), dead_reason = 'outcome_unknown'`],
+  ])('is not repeated by who was late when %s', async (_, fate) => {
+    const jobs = await orphaned(3);
+    await change(sql`update outbox set ${fate} where sent_at is null and dead_at is null`);
+    const [letter] = await change(
+      sql`select envelope_id as id from notifications where message_id = ${jobs[0]?.id}`,
+    );
+    expect(await reopenEnvelope(world.db, String(letter?.id), 4, 20)).toBeUndefined();
+  });
+
+  it('is not repeated by who has stood still for 23 hours since it was judged', async () => {
+    const jobs = await orphaned(3);
+    const [letter] = await change(
+      sql`select envelope_id as id from notifications where message_id = ${jobs[0]?.id}`,
+    );
+    await change(
+      sql`update notifications set first_unknown_at = now() - interval '23 hours' where accepted_at is null`,
+    );
+    expect(await reopenEnvelope(world.db, String(letter?.id), 4, 20)).toBeUndefined();
+  });
+
+  it('holds sending when it fails to the last and there is nobody else', async () => {
+    await change(sql`delete from notifications`);
+    await change(sql`delete from envelopes`);
+    await change(
+      sql`update outbox set dead_at = null, dead_reason = null, discarded_at = null, enqueued_at = now(), sent_at = now()`,
+    );
+    const jobs = await crowd(5);
+    mailbox.intercept(() => SERVER_ERROR);
+    for (let attempt = 1; attempt <= 4; attempt += 1) {
+      await due();
+      await handleAll(jobs);
+    }
+    expect((await rowsOf(jobs)).map(({ reason }) => reason)).toEqual(jobs.map(() => null));
+    expect(await change(sql`select from holds`)).toHaveLength(1);
+  });
+
+  it('is not repeated for one when another in it was discarded', async () => {
+    const jobs = await crowd(3);
+    answering(SERVER_ERROR);
+    await handleAll(jobs);
+    await change(
+      sql`update outbox set enqueued_at = now(), dead_at = now(), dead_reason = 'attempts_exhausted', discarded_at = now() where id = ${jobs[0]?.id}`,
+    );
+    await due();
+    await handleAll(jobs.slice(1));
+    expect(mailbox.requests()).toHaveLength(1);
+    expect((await rowsOf(jobs.slice(1))).map(({ reason }) => reason)).toEqual([
+      'outcome_unknown',
+      'outcome_unknown',
+    ]);
+  });
+
+  it('makes the next ones smaller when its outcome is unknown, and larger again when they are accepted', async () => {
+    answering(SERVER_ERROR);
+    await handleAll(await crowd(8));
+    mailbox.clear();
+    for (let times = 0; times < 3; times += 1) await handleAll(await crowd(9));
+    const sizes = bodies().map((body) => [JSON.parse(body)].flat().length);
+    expect(sizes[0]).toBe(4);
+    expect(Math.max(...sizes)).toBe(9);
+  });
+
+  it('is settled although the ledger was away for a moment: a refusal that is forgotten is an unknown outcome', async () => {
+    const jobs = await crowd(3);
+    answering(refusal(422, 'validation_error'));
+    arm([{ name: 'settleEnvelope', moment: 'before', pass: 1, act: 'unavailable' }]);
+    await handleAll(jobs);
+    expect(await rowsOf(jobs)).toEqual(
+      jobs.map(() => expect.objectContaining({ unknown: false, enclosed: false, most: 2 })),
+    );
+  });
+});
+
 describe('an envelope that is refused for certain', () => {
   it('falls into halves until the one at fault is alone, and the others are sent', async () => {
     const jobs = [...(await crowd(7)), await taken('refused@example.com')];
@@ -366,17 +469,18 @@ describe('an envelope that is refused for certain', () => {
     ).toEqual([]);
   });
 
-  it.each<[string, Interception]>([
-    ['because of the rate', refusal(429, 'rate_limit_exceeded')],
-    ['because of the quota', refusal(429, 'daily_quota_exceeded')],
-    ['because of the key', refusal(403, 'invalid_api_key')],
-  ])('%s dissolves, holds sending and spends nothing', async (_, answer) => {
+  it.each<[string, Interception, number]>([
+    ['because of the rate', refusal(429, 'rate_limit_exceeded'), 100],
+    // It may be one letter's doing.
+    ['because of the quota', refusal(429, 'daily_quota_exceeded'), 2],
+    ['because of the key', refusal(403, 'invalid_api_key'), 2],
+  ])('%s dissolves, holds sending and spends nothing', async (_, answer, most) => {
     const jobs = await crowd(3);
     answering(answer);
     expect(await handleAll(jobs)).toEqual(jobs.map(() => ({ end: 'postponed', ms: 0 })));
     expect(await rowsOf(jobs)).toEqual(
       jobs.map(() =>
-        expect.objectContaining({ unknown: false, enclosed: false, reason: null, most: 100, starts: 0 }),
+        expect.objectContaining({ unknown: false, enclosed: false, reason: null, most, starts: 0 }),
       ),
     );
     expect(await change(sql`select from holds`)).toHaveLength(1);

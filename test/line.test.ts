@@ -6,12 +6,15 @@ import { openLine } from '../src/line.ts';
 const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 /** A line whose turns the test gives. */
-function lineOf(serve: (items: readonly string[]) => Promise<readonly string[]>) {
+function lineOf(serveAll: (items: readonly string[]) => Promise<readonly string[]>) {
   const turns: ((count: number) => void)[] = [];
   const line = openLine<string, string>({
     turns: () => new Promise((resolve) => turns.push(resolve)),
     choose: (waiting) => waiting.filter((item) => item[0] === waiting[0]?.[0]),
-    serve,
+    serve(items) {
+      const ends = serveAll(items);
+      return items.map(async (_, i) => (await ends)[i] ?? '');
+    },
   });
   return {
     join: line.join,

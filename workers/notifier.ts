@@ -19,7 +19,13 @@ import { type Clock, openLedger } from '../src/ledger.ts';
 import { main, plain } from '../src/lifecycle.ts';
 import { openMailer } from '../src/mailer.ts';
 import { findMessageType } from '../src/messages.ts';
-import { countLoneStart, type StartedMessage, type StartingMessage, startMessages } from '../src/outbox.ts';
+import {
+  countLoneStart,
+  REPEATABLE_FOR_SECONDS,
+  type StartedMessage,
+  type StartingMessage,
+  startMessages,
+} from '../src/outbox.ts';
 import { ASK_AGAIN_MS, postponed, type Try } from '../src/outcomes.ts';
 import {
   type Consumer,
@@ -31,8 +37,6 @@ import {
 } from '../src/queue.ts';
 import type { DeadReason } from '../src/schema.ts';
 
-/** The provider forgets a key after 24 hours. An hour of them is kept for calls under way and clocks that differ. */
-const REPEATABLE_FOR_SECONDS = 23 * 3_600;
 /** For what only a newer release or a person can mend. */
 const LATER_MS = 60_000;
 /** How often the hold is looked at: a lifted one frees every notifier within a second. */
@@ -167,6 +171,7 @@ export function createNotifier(parts: NotifierParts): Notifier {
   /** Nobody else can have ended the process in which this message is alone. */
   async function sendAlone(one: Try, message: Sendable): Promise<JobEnd> {
     if (ending.aborted) return postponed(0); // it keeps its starts: the next one will be alone too
+    if (!one.prober && gate.closedBy('hold')) return wait(one.job, 0); // since the one before it
     const starts = await countLoneStart(db, one.job, message.letter?.envelope?.id ?? null);
     if (starts !== undefined && starts > LONE_STARTS) return giveUp(one.job, 'poison', 'poison');
     return send(one, message);
