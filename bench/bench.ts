@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { sql } from 'drizzle-orm';
 import { run } from '../src/database.ts';
+import { compareGrowth } from './comparisons/growth.ts';
 import { compareLatency } from './comparisons/latency.ts';
 import { compareLimit } from './comparisons/limit.ts';
 import { compareNotifier } from './comparisons/notifier.ts';
@@ -31,12 +32,13 @@ const COMPARISONS: Readonly<Record<string, (place: Place, plan: Plan) => Promise
   sustained: compareSustained,
   notifier: compareNotifier,
   limit: compareLimit,
+  growth: compareGrowth, // last: it fills a lot
 };
 
 const USAGE = `Usage: npm run bench -- [options]
 
 Measures the system on this machine against what a user would take instead, side by side, and writes docs/benchmarks.md with its charts, and
-docs/benchmarks.json. Nothing else should run meanwhile. Everything stays on this machine.
+docs/benchmarks.json. Nothing else should run meanwhile. Everything stays on this machine, of whose disk growth takes 12 GB while it runs.
 
   --only <names>   some of ${Object.keys(COMPARISONS).join(', ')}; nothing is written then
   --rounds <n>     counted rounds (5)
