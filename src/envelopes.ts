@@ -153,7 +153,7 @@ export interface EnvelopeSettlement
  */
 export async function settleEnvelope(
   db: Database,
-  { id, attempt, unknownBefore, members }: OpenEnvelope,
+  { id, attempt, spent, unknownBefore, members }: OpenEnvelope,
   { answer, detail, notAccepted, dead, circling, spends, pauseMs, largestBatch }: EnvelopeSettlement,
 ): Promise<boolean> {
   const runs = members.flatMap(({ messageId, run }): MessageRun[] => (run ? [{ id: messageId, run }] : []));
@@ -163,7 +163,7 @@ export async function settleEnvelope(
     sql`with ${locking(runs)}, latest as materialized (
           select id from envelopes where id = ${id} and attempts = ${attempt} and (select count(*) from k) >= 0 for update -- these first
         ), kept as (
-          update envelopes e set spent = e.spent + ${spends ? 1 : 0}::int, due_at = now() + make_interval(secs => ${pauseMs}::float8 / 1000)
+          update envelopes e set spent = ${spent + (spends ? 1 : 0)}::int, due_at = now() + make_interval(secs => ${pauseMs}::float8 / 1000)
           from latest l where e.id = l.id and not ${dissolves}::boolean
         ), gone as (
           delete from envelopes e using latest l where e.id = l.id and ${dissolves}::boolean

@@ -470,7 +470,11 @@ export async function openCalls(
     'openCalls',
   );
   const byMessage = new Map(rows.map((row) => [row.messageId, row]));
-  return calls.map(({ id }) => byMessage.get(id));
+  return calls.map(({ id }) => {
+    const call = byMessage.get(id);
+    byMessage.delete(id); // a twin in the same statement has opened no call of its own
+    return call;
+  });
 }
 
 /** What a good end takes off a message: the starts that nothing explained, and the calls that cost nothing. */
@@ -587,6 +591,7 @@ export async function othersFare(db: Database, letterId: string): Promise<'pass'
           -- Frozen not long before, so that few rows are looked at.
           when exists (
             select from notifications a, l where a.id >= ${firstIdOf(sql`l.since - interval '15 minutes'`)} and a.accepted_at >= l.since
+              and (l.envelope_id is null or a.envelope_id is distinct from l.envelope_id) -- nor do those that share its fate
           ) then 'pass'
           when exists (
             select from l, outbox o join notifications n on n.message_id = o.id and n.replaced_at is null

@@ -27,26 +27,31 @@ const KEY = 'requests';
 /** @param redis a client of ioredis. */
 export function openPace(perSecond: number, redis: object, keyPrefix: string): Pace {
   const points = Math.max(1, Math.floor(perSecond / MOST_WINDOWS_PER_SECOND));
-  const windowMs = Math.ceil((points / perSecond) * 1_000 * SLACK);
+  const windowMs = Math.round((points / perSecond) * 1_000 * SLACK);
   const settings = { points, duration: windowMs / 1_000, keyPrefix };
   const shared = new RateLimiterRedis({
     ...settings,
     storeClient: redis,
     duration: 1, // the library's own script knows whole seconds only; ours does not ask
-    // A key that somebody has made without an end would stop everything for ever.
+    // A key without an end, or with one that is far away since a clock was set back, would stop everything.
     customIncrTtlLuaScript: `redis.call('set', KEYS[1], 0, 'PX', ${windowMs}, 'NX')
       local taken = redis.call('incrby', KEYS[1], ARGV[1])
-      if redis.call('pttl', KEYS[1]) < 0 then redis.call('pexpire', KEYS[1], ${windowMs}) end
+      local left = redis.call('pttl', KEYS[1])
+      if left < 0 or left > ${windowMs} then redis.call('pexpire', KEYS[1], ${windowMs}) end
       return {taken, redis.call('pttl', KEYS[1])}`,
   });
   const own = new RateLimiterMemory(settings);
   return {
-    shared: (most) => draw(shared, Math.min(most, points)),
-    own: (most) => draw(own, Math.min(most, points)),
+    shared: (most) => draw(shared, Math.min(most, points), windowMs),
+    own: (most) => draw(own, Math.min(most, points), windowMs),
   };
 }
 
-async function draw(limiter: RateLimiterRedis | RateLimiterMemory, wanted: number): Promise<Turns> {
+async function draw(
+  limiter: RateLimiterRedis | RateLimiterMemory,
+  wanted: number,
+  windowMs: number,
+): Promise<Turns> {
   try {
     await limiter.consume(KEY, wanted);
     return { turns: wanted, inMs: 0 };
@@ -54,6 +59,9 @@ async function draw(limiter: RateLimiterRedis | RateLimiterMemory, wanted: numbe
     if (!(refusal instanceof RateLimiterRes)) throw refusal;
     // More were asked for than there were: what was left is ours, since it counts as taken.
     const left = limiter.points - (refusal.consumedPoints - wanted);
-    return { turns: Math.max(0, left), inMs: Math.max(1, Math.ceil(refusal.msBeforeNext)) };
+    return {
+      turns: Math.max(0, left),
+      inMs: Math.min(windowMs, Math.max(1, Math.ceil(refusal.msBeforeNext))),
+    };
   }
 }

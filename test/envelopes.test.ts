@@ -1,5 +1,6 @@
 /** Several letters in one request, and each of them exactly once: by hand, with several jobs at a time, and with real workers. */
 import { type SQL, sql } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Interception, Mailbox } from '../local/mailbox.ts';
 import { run } from '../src/database.ts';
@@ -341,6 +342,21 @@ describe('an envelope whose outcome is unknown', () => {
     expect(accepted()).toHaveLength(3);
     await change(sql`delete from suppressions`);
   });
+});
+
+it('a job in two hands opens one call, also within one statement', async () => {
+  const job = await taken();
+  const call = { ...job, account: 'any', letter: { id: uuidv7(), recipient: 'ada@example.com', body: '{}' } };
+  const twin = { ...call, letter: { ...call.letter, id: uuidv7() } };
+  const opened = (await openCalls(world.db, [call, twin])).filter((one) => one !== undefined);
+  expect(opened).toHaveLength(1);
+  const again = (
+    await openCalls(
+      world.db,
+      [call, twin].map((one) => ({ ...one, letter: null })),
+    )
+  ).filter((one) => one !== undefined);
+  expect(again).toHaveLength(1);
 });
 
 describe('what befalls an envelope', () => {

@@ -573,14 +573,14 @@ describe('a letter', () => {
     expect(await open(message, 'another text')).toMatchObject({ body: letters[0]?.body });
   });
 
-  it('is frozen once by twenty callers of one joint statement', async () => {
+  it('is frozen once by twenty callers of one joint statement, and one of them may call', async () => {
     const message = await stageOne(db);
     const join = coalesce((calls: Parameters<typeof openCalls>[1]) => openCalls(db, calls));
     const texts = Array.from({ length: 20 }, (_, i) => `text of caller ${i}`);
     const calls = await Promise.all(
       texts.map((text) => join({ id: message.id, run: 1, account: ACCOUNT, letter: letter(text) })),
     );
-    expect(new Set(calls.map((call) => call?.body)).size).toBe(1);
+    expect(calls.filter((call) => call !== undefined)).toHaveLength(1);
     expect(await letterRows(db, message.id)).toHaveLength(1);
   });
 

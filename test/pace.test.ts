@@ -58,6 +58,12 @@ describe('a pace', () => {
     expect(await redis.pttl(bucket)).toBeGreaterThan(0);
   });
 
+  it('goes on when a clock was set back, and the end of its key is an hour away', async () => {
+    await redis.set(bucket, 1_000, 'PX', 3_600_000);
+    expect((await openPace(5, redis, 'pace').shared(1)).inMs).toBeLessThanOrEqual(224);
+    expect(await redis.pttl(bucket)).toBeLessThanOrEqual(224);
+  });
+
   it('is counted by the process itself when it has nobody else to ask', async () => {
     const pace = openPace(5, redis, 'pace');
     expect(await pace.own(1)).toEqual(granted);

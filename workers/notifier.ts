@@ -173,7 +173,9 @@ export function createNotifier(parts: NotifierParts): Notifier {
     if (ending.aborted) return postponed(0); // it keeps its starts: the next one will be alone too
     if (!one.prober && gate.closedBy('hold')) return wait(one.job, 0); // since the one before it
     const starts = await countLoneStart(db, one.job, message.letter?.envelope?.id ?? null);
-    if (starts !== undefined && starts > LONE_STARTS) return giveUp(one.job, 'poison', 'poison');
+    // It has moved on, or another one calls for its envelope.
+    if (starts === undefined) return wait(one.job, ASK_AGAIN_MS);
+    if (starts > LONE_STARTS) return giveUp(one.job, 'poison', 'poison');
     return send(one, message);
   }
 
