@@ -82,6 +82,8 @@ export interface DispatchParts extends OutcomesParts {
 type Ends = ReadonlyMap<string, JobEnd>;
 
 const SETTLE_TRIES = 5;
+/** Of a call that was opened and not made. */
+const NOT_MADE: Said = { answer: 'waiting', detail: null, notAccepted: true };
 
 export function openDispatch(parts: DispatchParts): Dispatch {
   const { db, config, mailer, takeTurns, gate, log, ending } = parts;
@@ -124,6 +126,12 @@ export function openDispatch(parts: DispatchParts): Dispatch {
       );
       return undefined;
     }
+  }
+
+  /** Asked right before the request: whether a call that was opened now has been for so long that somebody else may have made it, or that its key is forgotten. */
+  function watchLateness(): () => boolean {
+    const since = Date.now(); // the wall clock: others go on while a machine sleeps
+    return () => Date.now() - since > leaseSeconds * 1_000;
   }
 
   /** Until this installation may make its next requests, or nobody is to make any. */
@@ -176,15 +184,18 @@ export function openDispatch(parts: DispatchParts): Dispatch {
 
   async function sendAlone({ one, message, letter }: Sending): Promise<JobEnd> {
     const { job } = one;
+    const isLate = watchLateness();
     const call = await open({ id: job.id, run: job.run, account: mailer.account, letter });
     if (!call) return wait(job, ASK_AGAIN_MS); // the message has moved on, or a twin has just frozen its letter
+    const request = requestOf(job, message, call);
+    if (isLate()) return request.spare(NOT_MADE, undefined, ASK_AGAIN_MS);
     const answer = await mailer.send(call.body, call.letterId);
     if (answer.kind === 'accepted') {
       grow();
       noteAccepted(one, job.id);
       return accepted({ messageId: job.id, letterId: call.letterId, providerId: answer.providerId });
     }
-    return conclude(one, requestOf(job, message, call), answer);
+    return conclude(one, request, answer);
   }
 
   function requestOf(job: TakenJob, message: Sendable, call: OpenCall): Request {
@@ -204,8 +215,9 @@ export function openDispatch(parts: DispatchParts): Dispatch {
   /** Several letters in one request that did not exist before. */
   function sendEnvelope(company: readonly Sending[]): readonly Promise<JobEnd>[] {
     const letters = company.map(({ one: { job }, letter }) => ({ ...job, account: mailer.account, letter }));
+    const isLate = watchLateness();
     const filled = fillEnvelope(db, uuidv7(), letters, leaseSeconds);
-    const called = filled.then((envelope) => callFor(envelope, company));
+    const called = filled.then((envelope) => callFor(envelope, company, isLate));
     called.catch(() => undefined); // whoever asks for its end hears of it
     const cannotBeFilled = filled.then(
       () => false,
@@ -224,8 +236,9 @@ export function openDispatch(parts: DispatchParts): Dispatch {
   async function repeatEnvelope(company: readonly Sending[]): Promise<Ends> {
     const [first] = company;
     const id = first && envelopeOf(first);
+    const isLate = watchLateness();
     const envelope = id && (await reopenEnvelope(db, id, config.notificationAttempts, leaseSeconds));
-    return callFor(envelope || undefined, company);
+    return callFor(envelope || undefined, company, isLate);
   }
 
   const endsOf = (ends: Promise<Ends>, company: readonly Sending[]) =>
@@ -236,7 +249,11 @@ export function openDispatch(parts: DispatchParts): Dispatch {
     (await ends).get(job.id) ?? wait(job, ASK_AGAIN_MS);
 
   /** Sends an open envelope on behalf of those jobs. Answers the ends of its messages' jobs, in hand or not. */
-  async function callFor(envelope: OpenEnvelope | undefined, company: readonly Sending[]): Promise<Ends> {
+  async function callFor(
+    envelope: OpenEnvelope | undefined,
+    company: readonly Sending[],
+    isLate: () => boolean,
+  ): Promise<Ends> {
     const ids = new Set(envelope?.members.map(({ messageId }) => messageId));
     const [first, ...others] = company.filter(({ one: { job } }) => ids.has(job.id));
     if (!envelope || !first) return new Map();
@@ -248,6 +265,7 @@ export function openDispatch(parts: DispatchParts): Dispatch {
       const said = { answer: 'outcome_unknown', detail: null, notAccepted: false };
       return all(await request.spend(said, 'outcome_unknown'));
     }
+    if (isLate()) return all(await request.spare(NOT_MADE, undefined, ASK_AGAIN_MS));
     const answer = await mailer.sendBatch(
       members.map(({ body }) => body ?? ''), // it is whole
       envelope.id,

@@ -149,7 +149,7 @@ export interface EnvelopeSettlement
 
 /**
  * Writes a call's end down on the envelope, its letters and its messages at once. A proof of non-acceptance puts `first_unknown_at` back;
- * where that was null, the envelope dissolves. Answers whether it did anything: not when a later call is under way.
+ * where that was null, the envelope dissolves. But it is none where a webhook has told of an acceptance meanwhile. Answers whether it did anything: not when a later call is under way.
  */
 export async function settleEnvelope(
   db: Database,
@@ -157,23 +157,29 @@ export async function settleEnvelope(
   { answer, detail, notAccepted, dead, circling, spends, pauseMs, largestBatch }: EnvelopeSettlement,
 ): Promise<boolean> {
   const runs = members.flatMap(({ messageId, run }): MessageRun[] => (run ? [{ id: messageId, run }] : []));
-  const dissolves = notAccepted && unknownBefore === null;
   const rows = await run(
     db,
     sql`with ${locking(runs)}, latest as materialized (
           select id from envelopes where id = ${id} and attempts = ${attempt} and (select count(*) from k) >= 0 for update -- these first
+        ), proof as materialized (
+          -- Whatever the answer says: where one of its letters was accepted, all of them were.
+          select id, ${notAccepted}::boolean and not exists (
+            select from notifications n where n.envelope_id = l.id and n.accepted_at is not null
+          ) as refused from latest l
+        ), fate as materialized (
+          select id, refused, refused and ${unknownBefore}::timestamptz is null as dissolves from proof
         ), kept as (
           update envelopes e set spent = ${spent + (spends ? 1 : 0)}::int, due_at = now() + make_interval(secs => ${pauseMs}::float8 / 1000)
-          from latest l where e.id = l.id and not ${dissolves}::boolean
+          from fate f where e.id = f.id and not f.dissolves
         ), gone as (
-          delete from envelopes e using latest l where e.id = l.id and ${dissolves}::boolean
+          delete from envelopes e using fate f where e.id = f.id and f.dissolves
         ), letters as (
           update notifications n set answer = ${answer}::text, answer_detail = ${detail}::text, answered_at = now(),
-            first_unknown_at = case when ${notAccepted}::boolean then ${unknownBefore}::timestamptz else n.first_unknown_at end,
-            envelope_id = case when not ${dissolves}::boolean then n.envelope_id end,
-            position = case when not ${dissolves}::boolean then n.position end,
+            first_unknown_at = case when f.refused then ${unknownBefore}::timestamptz else n.first_unknown_at end,
+            envelope_id = case when not f.dissolves then n.envelope_id end,
+            position = case when not f.dissolves then n.position end,
             largest_batch = coalesce(${largestBatch}::int, n.largest_batch)
-          from latest l where n.envelope_id = l.id and n.accepted_at is null
+          from fate f where n.envelope_id = f.id and n.accepted_at is null
         ), messages as (
           update outbox o set ${attemptEnded}, dead_reason = x.dead
           from k join given g using (id, run), latest, (select ${dead}::text as dead, ${circling ?? null}::text as circling) x

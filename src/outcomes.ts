@@ -143,17 +143,26 @@ export function openOutcomes({ db, gate, log, ending, metrics }: OutcomesParts):
   ): Promise<JobEnd> {
     const { prober } = one;
     const { message } = request;
-    if (hold) {
-      one.held = true;
-      gate.close('hold', hold.reason);
-      await openHold(db, hold.reason, hold.seconds);
+    if (!hold) return settle(ASK_AGAIN_MS);
+    one.held = true;
+    gate.close('hold', hold.reason);
+    try {
+      return await settle(0);
+    } finally {
+      // After what concerns this letter: a hold that cannot be opened now is opened by the next answer of its kind.
+      await openHold(db, hold.reason, hold.seconds).catch((error: unknown) =>
+        log.warn({ error: plain(error) }, 'the hold cannot be opened'),
+      );
     }
-    const circles = message.unspent >= CIRCLING_CALLS && message.unspentForSeconds >= CIRCLING_SECONDS;
-    if (circles && !prober) return request.spend(said, request.lastAttempt ? 'attempts_exhausted' : null);
-    // A probe is no round: nothing else was sent meanwhile. Nor does it end the circling of one that opens every hold itself.
-    const circling = prober ? undefined : 'again';
-    if (said.notAccepted && hold?.reason !== 'rate_limited') return request.split(said, circling);
-    return request.spare(said, circling, hold ? 0 : ASK_AGAIN_MS);
+
+    function settle(ms: number): Promise<JobEnd> {
+      const circles = message.unspent >= CIRCLING_CALLS && message.unspentForSeconds >= CIRCLING_SECONDS;
+      if (circles && !prober) return request.spend(said, request.lastAttempt ? 'attempts_exhausted' : null);
+      // A probe is no round: nothing else was sent meanwhile. Nor does it end the circling of one that opens every hold itself.
+      const circling = prober ? undefined : 'again';
+      if (said.notAccepted && hold?.reason !== 'rate_limited') return request.split(said, circling);
+      return request.spare(said, circling, ms);
+    }
   }
 
   /** After an acceptance only the mark is tried again. What cannot be marked before the end stands in the job's value. */

@@ -1,12 +1,13 @@
 /** Several letters in one request, and each of them exactly once: by hand, with several jobs at a time, and with real workers. */
 import { type SQL, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Interception, Mailbox } from '../local/mailbox.ts';
-import { run } from '../src/database.ts';
+import { connect, run } from '../src/database.ts';
 import { reopenEnvelope } from '../src/envelopes.ts';
 import { arm } from '../src/failpoints.ts';
-import { confirmNotSent, openCalls, purgeEnvelopes, retryMessage } from '../src/outbox.ts';
+import { openMailer } from '../src/mailer.ts';
+import { acceptReported, confirmNotSent, openCalls, purgeEnvelopes, retryMessage } from '../src/outbox.ts';
 import type { JobEnd, MessageRun, TakenJob } from '../src/queue.ts';
 import type { Notifier, NotifierParts } from '../workers/notifier.ts';
 import { until } from './support/until.ts';
@@ -359,6 +360,42 @@ it('a job in two hands opens one call, also within one statement', async () => {
   expect(again).toHaveLength(1);
 });
 
+it.each([1, 3])(
+  'a call is not made by who has stood still for a day while it opened it for %s',
+  async (count) => {
+    const jobs = await crowd(count);
+    const other = connect(world.config.databaseUrl, 'test');
+    onTestFinished(() => other.end());
+    const slow = crowded({
+      async takeTurns(turns) {
+        await other.unsafe('begin');
+        await other`select 1 from outbox where id = ${jobs[0]?.id ?? ''} for update`;
+        return { turns, inMs: 0 };
+      },
+    });
+    const ends = handleAll(jobs, slow);
+    await untilSomebodyWaits();
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 25 * 3_600_000);
+    onTestFinished(() => clock.mockRestore());
+    await other.unsafe('commit');
+    expect(await ends).toEqual(jobs.map(() => postponed));
+    expect(mailbox.requests()).toEqual([]);
+    expect(await rowsOf(jobs)).toEqual(
+      jobs.map(() => expect.objectContaining({ starts: 0, unknown: false, enclosed: false, reason: null })),
+    );
+    clock.mockRestore();
+    expect(await handleAll(jobs)).toEqual(jobs.map(() => completed));
+  },
+);
+
+const untilSomebodyWaits = () =>
+  until(async () => {
+    const waiting = await change(
+      sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    return waiting.length > 0;
+  }, 'a statement that waits for a row');
+
 describe('what befalls an envelope', () => {
   /** As if its process had been killed in the middle of the call, and so long ago that nobody calls any more. */
   async function orphaned(count: number): Promise<TakenJob[]> {
@@ -463,6 +500,19 @@ describe('what befalls an envelope', () => {
   });
 });
 
+it.each([1, 3])(
+  'what was refused for now is known to be so although the hold cannot be written down, of %s',
+  async (count) => {
+    const jobs = await crowd(count);
+    answering(refusal(429, 'rate_limit_exceeded'));
+    arm([{ name: 'openHold', moment: 'before', pass: 1, act: 'throw' }]);
+    expect(await handleAll(jobs)).toEqual(jobs.map(() => ({ end: 'postponed', ms: 0 })));
+    expect(await rowsOf(jobs)).toEqual(
+      jobs.map(() => expect.objectContaining({ starts: 0, unknown: false })),
+    );
+  },
+);
+
 describe('an envelope that is refused for certain', () => {
   it('falls into halves until the one at fault is alone, and the others are sent', async () => {
     const jobs = [...(await crowd(7)), await taken('refused@example.com')];
@@ -500,6 +550,28 @@ describe('an envelope that is refused for certain', () => {
       ),
     );
     expect(await change(sql`select from holds`)).toHaveLength(1);
+  });
+
+  it('although a webhook has told of an acceptance of one of its letters stays as it is', async () => {
+    const jobs = await crowd(3);
+    const [one] = jobs;
+    const mailer = openMailer(world.config);
+    const reported = {
+      ...mailer,
+      async sendBatch(...request: Parameters<typeof mailer.sendBatch>) {
+        const answer = await mailer.sendBatch(...request);
+        const report = { messageId: one?.id ?? '', providerId: 'its own', at: new Date().toISOString() };
+        expect(await acceptReported(world.db, report)).toBe(true);
+        return answer;
+      },
+    };
+    answering(refusal(422, 'validation_error'));
+    await handleAll(jobs, crowded({ mailer: reported }));
+    const rows = await rowsOf(jobs);
+    expect(rows.map(({ sent }) => sent)).toEqual([true, false, false]);
+    expect(rows.slice(1)).toEqual(
+      [1, 2].map(() => expect.objectContaining({ enclosed: true, unknown: true })),
+    );
   });
 
   it('says nothing while a later call of it is under way', async () => {
