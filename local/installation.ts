@@ -22,6 +22,16 @@ export const OPERATOR = { username: 'operator', password: 'local-password' };
 const MAILBOX_PORT = 8025;
 const REQUESTS_PER_SECOND = 100;
 
+/** This project's own. */
+export const ownProcfile = () => parseProcfile(readFileSync(join(ROOT, 'Procfile'), 'utf8'));
+
+/** With what Node is started for a process of that type, from the project's root on. */
+export function argumentsOf(type: string): readonly string[] {
+  const entry = ownProcfile().find((one) => one.type === type);
+  if (!entry) throw new Error(`the Procfile has no ${type}`);
+  return entry.command.slice(1);
+}
+
 export interface Installation {
   readonly web: string;
   readonly mailbox: Mailbox;
@@ -71,7 +81,7 @@ export async function openInstallation({
   onClose(mailbox.close);
   signal.throwIfAborted();
 
-  const entries = parseProcfile(readFileSync(join(ROOT, 'Procfile'), 'utf8'));
+  const entries = ownProcfile();
   const basePort = await freeBase(config.port, entries.length);
   const web = `http://127.0.0.1:${basePort}`;
   say(entries.map(({ type }) => type).join(', '));

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { Redis } from 'ioredis';
+import { argumentsOf } from '../../local/installation.ts';
 import { type Database, run } from '../../src/database.ts';
 import { findCustomer, findOrder, listOrders } from '../../src/orders.ts';
 import { backlog, deadGroups, deadMessages, overdueMessages, purgeFinished } from '../../src/outbox.ts';
@@ -158,7 +159,7 @@ async function monitorAmong(place: Place, count: number, ms: number): Promise<nu
     if (!ok) throw new Error('it is not ready');
   };
   const monitor = await startServer(
-    ['--enable-source-maps', 'dist/workers/monitor.js'],
+    argumentsOf('monitor'),
     { ...place.env, PORT: String(MONITOR_PORT), MONITOR_INTERVAL_MS: '1000' },
     isUp,
   );

@@ -2,6 +2,7 @@
  * `POST /orders`, as fast as so many connections can ask: against pgbench with one order per statement (this Postgres' limit for that), against
  * the framework with an empty answer, and against the same endpoint on two other queues.
  */
+import { argumentsOf } from '../../local/installation.ts';
 import { type Child, startServer } from '../lib/child.ts';
 import { loadOrders } from '../lib/load.ts';
 import { pgbench } from '../lib/pgbench.ts';
@@ -10,7 +11,7 @@ import type { Comparison, Plan } from '../lib/report.ts';
 import { inTurns, ratioOf, type Series } from '../lib/stats.ts';
 
 const SERVERS = {
-  ours: ['--enable-source-maps', 'dist/src/web.js'],
+  ours: argumentsOf('web'),
   graphile: ['bench/servers/graphile.ts'],
   boss: ['bench/servers/boss.ts'],
   empty: ['bench/servers/empty.ts'],

@@ -13,21 +13,15 @@ export interface Child {
 }
 
 const GRACE_MS = 10_000;
-/**
- * The Node that npm runs on, as the system's own processes do: newer ones read drizzle-orm's large package.json for each of its files, and begin
- * with 200 MB more.
- */
-const PRODUCTS_NODE = process.env.npm_node_execpath ?? process.execPath;
-const INHERITED = { PATH: process.env.PATH, npm_node_execpath: PRODUCTS_NODE };
+const INHERITED = { PATH: process.env.PATH };
 
-/** Starts `node <args>`, what is built on the product's own Node, with that environment alone; resolves when `isUp` does not throw any more. */
+/** Starts `node <args>` with that environment alone; resolves when `isUp` does not throw any more. */
 export async function startServer(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   isUp: () => Promise<unknown>,
 ): Promise<Child> {
-  const node = args.some((arg) => arg.startsWith('dist/')) ? PRODUCTS_NODE : process.execPath;
-  const child = spawn(node, args, { env: { ...INHERITED, ...env }, stdio: 'pipe' });
+  const child = spawn(process.execPath, args, { env: { ...INHERITED, ...env }, stdio: 'pipe' });
   const said: string[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => said.push(String(text)));
   process.once('exit', () => child.kill('SIGKILL'));

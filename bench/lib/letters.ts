@@ -2,6 +2,7 @@
 import { sql } from 'drizzle-orm';
 import { Redis } from 'ioredis';
 import { NIL } from 'uuid';
+import { argumentsOf } from '../../local/installation.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { type Database, openDatabase, run } from '../../src/database.ts';
 import { orderCreated } from '../../src/letters/order-created.ts';
@@ -33,7 +34,7 @@ export interface Sent {
 }
 
 const PROGRAMS = {
-  ours: ['--enable-source-maps', 'dist/workers/notifier.js'],
+  ours: argumentsOf('notifier'),
   bare: ['bench/servers/bullmq.ts'],
 } as const;
 const FIRST_PORT = 24_170;

@@ -8,6 +8,7 @@ import { run as runGraphile } from 'graphile-worker';
 import { Redis } from 'ioredis';
 import { PgBoss } from 'pg-boss';
 import { v7 as uuidv7 } from 'uuid';
+import { argumentsOf } from '../../local/installation.ts';
 import { readConfig } from '../../src/config.ts';
 import { coalesce, openDatabase, run } from '../../src/database.ts';
 import { openHinter } from '../../src/hints.ts';
@@ -81,7 +82,7 @@ const WAYS: Readonly<Record<string, () => Promise<Way>>> = {
       if (!ok) throw new Error('it is not ready');
     };
     const env = { DATABASE_URL: config.databaseUrl, REDIS_URL: config.redisUrl, PORT: String(RELAY_PORT) };
-    const relay = await startServer(['--enable-source-maps', 'dist/workers/relay.js'], env, isUp);
+    const relay = await startServer(argumentsOf('relay'), env, isUp);
     const way = await ours(true);
     return { ...way, close: () => Promise.all([relay.stop(), way.close()]) };
   },

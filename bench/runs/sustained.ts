@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { sql } from 'drizzle-orm';
+import { argumentsOf } from '../../local/installation.ts';
 import { readConfig } from '../../src/config.ts';
 import { openDatabase, run } from '../../src/database.ts';
 import { type Child, startServer, usageOf } from '../lib/child.ts';
@@ -21,11 +22,9 @@ const TICKS_PER_SECOND = 100;
 const { databaseUrl, redisUrl } = readConfig(['DATABASE_URL', 'REDIS_URL']);
 
 type Programs = Readonly<Record<string, readonly string[]>>;
-const built = (file: string) => ['--enable-source-maps', `dist/${file}.js`];
-const OURS: Programs = {
-  ...{ web: built('src/web'), relay: built('workers/relay') },
-  ...{ notifier: built('workers/notifier'), monitor: built('workers/monitor') },
-};
+const OURS: Programs = Object.fromEntries(
+  ['web', 'relay', 'notifier', 'monitor'].map((type) => [type, argumentsOf(type)]),
+);
 const peer = (name: string): Programs => ({
   ...{ web: [`bench/servers/${name}.ts`], worker: ['bench/servers/worker.ts', name] },
 });
@@ -148,6 +147,7 @@ async function untilAllHaveLetters(): Promise<void> {
 await placeFor(WARM_UP_S);
 await untilAllHaveLetters();
 const [cpuBefore, transactionsBefore] = [othersCpu(), await transactions()];
+const cpuMsBefore = children.map(([, { pid }]) => usageOf(pid).cpuMs);
 const began = performance.now();
 const ids = await placeFor(Number(seconds));
 const took = (performance.now() - began) / 1_000;
@@ -156,6 +156,10 @@ await untilAllHaveLetters();
 const cpu = othersCpu() - cpuBefore;
 const waits = ids.map((id) => (accepted.get(id) ?? 0) - (asked.get(id) ?? 0));
 const memory = Object.fromEntries(children.map(([name, { pid }]) => [name, usageOf(pid).mb]));
+const cpuMs = children.map(
+  ([name, { pid }], i) => [`${name}Ms`, (usageOf(pid).cpuMs - (cpuMsBefore[i] ?? 0)) / ids.length] as const,
+);
+const storesMs = (cpu * 1_000) / ids.length - cpuMs.reduce((sum, [, ms]) => sum + ms, 0);
 await new Promise((resolve) => setTimeout(resolve, 1_200)); // backends tell their statistics once a second
 const figures = {
   perCpuSecond: ids.length / cpu,
@@ -169,5 +173,5 @@ if (provider.letters() !== asked.size)
   throw new Error(`${provider.letters()} letters of ${asked.size} orders`);
 for (const [, child] of children.reverse()) await child.stop();
 await ledger.close();
-console.log(JSON.stringify({ ...figures, ...memory }));
+console.log(JSON.stringify({ ...figures, ...memory, ...Object.fromEntries(cpuMs), storesMs }));
 process.exit(0);

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { argumentsOf } from '../../local/installation.ts';
 import { freePort, hasCode } from '../../local/server.ts';
 import { until } from './until.ts';
 
@@ -73,9 +74,8 @@ export async function startProcess(
   name: ProcessName,
   environment: Readonly<Record<string, string>>,
 ): Promise<RunningProcess> {
-  const file = join(ROOT, 'dist', name === 'web' || name === 'release' ? 'src' : 'workers', `${name}.js`);
   const port = await freePort();
-  const node = startNode(['--enable-source-maps', file], { PORT: String(port), ...environment });
+  const node = startNode(argumentsOf(name), { PORT: String(port), ...environment });
   return { ...node, port, ready: () => untilReady(node, Number(environment.PORT ?? port)) };
 }
 
