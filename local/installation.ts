@@ -23,7 +23,7 @@ const MAILBOX_PORT = 8025;
 const REQUESTS_PER_SECOND = 100;
 
 /** This project's own. */
-export const ownProcfile = () => parseProcfile(readFileSync(join(ROOT, 'Procfile'), 'utf8'));
+const ownProcfile = () => parseProcfile(readFileSync(join(ROOT, 'Procfile'), 'utf8'));
 
 /** With what Node is started for a process of that type, from the project's root on. */
 export function argumentsOf(type: string): readonly string[] {

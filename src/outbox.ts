@@ -60,7 +60,8 @@ const leaseHeld = (holder: string) =>
 
 /**
  * The next messages to enqueue, in order of `seq`. `inFlight` are left out one by one and not by `seq > last`, because
- * lower numbers can commit late. Nothing for a relay that has lost its lease.
+ * lower numbers can commit late; as rows, which Postgres hashes, where it would go through an array anew for each message. Nothing for a
+ * relay that has lost its lease.
  */
 export async function stagedMessages(
   db: Database,
@@ -71,7 +72,7 @@ export async function stagedMessages(
   return run<StagedMessage>(
     db,
     sql`select id, seq, run, type, order_id as "orderId" from outbox o
-        where ${inState(['staged'], 'o')} and seq <> all (${array(inFlight, 'bigint')}) and ${leaseHeld(holder)}
+        where ${inState(['staged'], 'o')} and seq not in (select unnest(${array(inFlight, 'bigint')})) and ${leaseHeld(holder)}
         order by seq limit ${limit}`,
     'stagedMessages',
   );

@@ -289,7 +289,7 @@ describe('the Procfile', () => {
   it('has one plain node command in every line, with a file of that name', () => {
     for (const line of lines) {
       const [, name, folder, file] =
-        /^([a-z]+): node(?: --[a-z-]+)* dist\/(src|workers)\/([a-z]+)\.js$/.exec(line) ?? [];
+        /^([a-z]+): node(?: --[a-z-]+(?:=\d+)?)* dist\/(src|workers)\/([a-z]+)\.js$/.exec(line) ?? [];
       expect(file, line).toBe(name);
       expect(SYSTEM, line).toContain(`${folder}/${file}.ts`);
     }

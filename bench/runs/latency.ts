@@ -26,6 +26,8 @@ const CONCURRENCY = 50;
 const RELAY_PORT = 24_190;
 const LEFT_MS = 30_000;
 const WARM_UP_S = 2;
+/** Each order comes at a moment of its own within its time: a steady one would keep step with a poll. */
+const SPREAD = 0.618;
 const config = readConfig(['DATABASE_URL', 'REDIS_URL']);
 const quiet = () => undefined;
 const log = { info: quiet, warn: quiet, error: quiet, debug: quiet } as unknown as Log; // all that is used of it here
@@ -176,7 +178,7 @@ const placing: Promise<void>[] = [];
 const began = performance.now();
 const counted: string[] = [];
 for (let n = 0; n < total; n += 1) {
-  const due = began + (n * 1_000) / Number(rate);
+  const due = began + ((n + ((n * SPREAD) % 1)) * 1_000) / Number(rate);
   const early = due - performance.now();
   if (early > 1) await new Promise((resolve) => setTimeout(resolve, early));
   placing.push(
