@@ -11,6 +11,7 @@ import { compareLimit } from './comparisons/limit.ts';
 import { compareNotifier } from './comparisons/notifier.ts';
 import { compareOrders } from './comparisons/orders.ts';
 import { compareRelay } from './comparisons/relay.ts';
+import { soak } from './comparisons/soak.ts';
 import { compareSustained } from './comparisons/sustained.ts';
 import { openPlace, type Place } from './lib/place.ts';
 import {
@@ -32,7 +33,8 @@ const COMPARISONS: Readonly<Record<string, (place: Place, plan: Plan) => Promise
   sustained: compareSustained,
   notifier: compareNotifier,
   limit: compareLimit,
-  growth: compareGrowth, // last: it fills a lot
+  growth: compareGrowth,
+  soak, // last: half an hour
 };
 
 const USAGE = `Usage: npm run bench -- [options]

@@ -22,10 +22,11 @@ it('measures everything, is of sound types, and says what it knows to who asks',
     'orders, 32 connections',
     'relay',
     'latency, 100 orders/s',
-    'sustained, 200 orders/s',
+    'sustained, the most that each can',
     'notifier, 0 ms',
     'limit',
     'growth',
+    'soak',
   ])
     expect(output).toMatch(new RegExp(`^${what}, round 1: (?:ours|many) +\\w+ [\\d.,]+`, 'm'));
   expect(output).toMatch(
@@ -37,7 +38,7 @@ it('measures everything, is of sound types, and says what it knows to who asks',
   const help = await ended(NODE, 'bench/bench.ts', '--help');
   expect(help).toEqual({
     code: 0,
-    output: expect.stringContaining('orders, relay, latency, sustained, notifier, limit, growth'),
+    output: expect.stringContaining('orders, relay, latency, sustained, notifier, limit, growth, soak'),
   });
   const wrong = await ended(NODE, 'bench/bench.ts', '--only', 'everything');
   expect(wrong).toEqual({ code: 2, output: '✗ nothing is called everything\n' });

@@ -54,6 +54,8 @@ export interface Usage {
   readonly cpuMs: number;
   /** The most resident memory so far, in MB. */
   readonly mb: number;
+  /** Its resident memory now, in MB. */
+  readonly mbNow: number;
 }
 
 /** Linux counts CPU in hundredths of a second, on whatever machine. */
@@ -61,7 +63,7 @@ const TICK_MS = 10;
 
 /** What a process has used; nothing is known of it where there is no Linux. */
 export function usageOf(pid: number): Usage {
-  if (process.platform !== 'linux') return { cpuMs: Number.NaN, mb: Number.NaN };
+  if (process.platform !== 'linux') return { cpuMs: Number.NaN, mb: Number.NaN, mbNow: Number.NaN };
   const read = (file: string) => readFileSync(`/proc/${pid}/${file}`, 'utf8');
   // After its name, which may be anything in brackets, come eleven fields that say something else.
   const ticks = read('stat')
@@ -69,9 +71,12 @@ export function usageOf(pid: number): Usage {
     .split(' ')
     .slice(11, 13)
     .map(Number);
+  const status = read('status');
+  const memory = (line: string) => Number(new RegExp(`^${line}:\\s+(\\d+)`, 'm').exec(status)?.[1]) / 1_024;
   return {
     cpuMs: ticks.reduce((sum, some) => sum + some, 0) * TICK_MS,
-    mb: Number(/^VmHWM:\s+(\d+)/m.exec(read('status'))?.[1]) / 1_024,
+    mb: memory('VmHWM'),
+    mbNow: memory('VmRSS'),
   };
 }
 

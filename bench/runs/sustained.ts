@@ -11,7 +11,7 @@ import { openDatabase, run } from '../../src/database.ts';
 import { type Child, startServer, usageOf } from '../lib/child.ts';
 import { startProvider } from '../lib/provider.ts';
 import { API_KEY, bodyOf, customerOf } from '../lib/shop.ts';
-import { quantile } from '../lib/stats.ts';
+import { median, quantile } from '../lib/stats.ts';
 
 const [who = '', rate = '', seconds = ''] = process.argv.slice(2);
 const WARM_UP_S = 2;
@@ -19,6 +19,8 @@ const LEFT_MS = 60_000;
 const FIRST_PORT = 24_150;
 /** The machine counts CPU time in ticks of a hundredth of a second. */
 const TICKS_PER_SECOND = 100;
+const SAMPLE_MS = 250;
+const QUARTERS = 4;
 const { databaseUrl, redisUrl } = readConfig(['DATABASE_URL', 'REDIS_URL']);
 
 type Programs = Readonly<Record<string, readonly string[]>>;
@@ -116,6 +118,12 @@ async function transactions(): Promise<number> {
   return row?.count ?? Number.NaN;
 }
 
+/** The middle of each quarter of the time. */
+const quartersOf = (series: readonly number[]) =>
+  [0, 1, 2, 3].map((q) =>
+    median(series.slice((q * series.length) / QUARTERS, ((q + 1) * series.length) / QUARTERS)),
+  );
+
 const letters = (ids: Iterable<string>) => [...ids].filter((id) => accepted.has(id)).length;
 
 /** Places orders for so long. Answers their ids, when all are answered. */
@@ -149,13 +157,23 @@ await untilAllHaveLetters();
 const [cpuBefore, transactionsBefore] = [othersCpu(), await transactions()];
 const cpuMsBefore = children.map(([, { pid }]) => usageOf(pid).cpuMs);
 const began = performance.now();
+const samples = children.map((): number[] => []);
+const sampling = setInterval(() => {
+  for (const [i, [, { pid }]] of children.entries()) samples[i]?.push(usageOf(pid).mbNow);
+}, SAMPLE_MS);
 const ids = await placeFor(Number(seconds));
+clearInterval(sampling);
 const took = (performance.now() - began) / 1_000;
 const left = ids.length - letters(ids);
 await untilAllHaveLetters();
 const cpu = othersCpu() - cpuBefore;
 const waits = ids.map((id) => (accepted.get(id) ?? 0) - (asked.get(id) ?? 0));
-const memory = Object.fromEntries(children.map(([name, { pid }]) => [name, usageOf(pid).mb]));
+const memory = Object.fromEntries(
+  children.flatMap(([name, { pid }], i) => [
+    [name, usageOf(pid).mb],
+    ...quartersOf(samples[i] ?? []).map((mb, quarter) => [`${name}Q${quarter + 1}`, mb]),
+  ]),
+);
 const cpuMs = children.map(
   ([name, { pid }], i) => [`${name}Ms`, (usageOf(pid).cpuMs - (cpuMsBefore[i] ?? 0)) / ids.length] as const,
 );
