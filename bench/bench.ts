@@ -1,5 +1,5 @@
 /** `npm run bench`: everything that is measured, in one run, and what it comes to. Exit code 0 when all that is asked of it is kept. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -19,6 +19,7 @@ import {
   chart,
   chartFile,
   isKept,
+  type Measured,
   markdown,
   number,
   type Plan,
@@ -40,9 +41,9 @@ const COMPARISONS: Readonly<Record<string, (place: Place, plan: Plan) => Promise
 const USAGE = `Usage: npm run bench -- [options]
 
 Measures the system on this machine against what a user would take instead, side by side, and writes docs/benchmarks.md with its charts, and
-docs/benchmarks.json. Nothing else should run meanwhile. Everything stays on this machine, of whose disk growth takes 12 GB while it runs.
+docs/benchmarks.json. All of it takes two hours. Nothing else should run meanwhile. Everything stays on this machine, of whose disk growth takes 12 GB while it runs.
 
-  --only <names>   some of ${Object.keys(COMPARISONS).join(', ')}; nothing is written then
+  --only <names>   some of ${Object.keys(COMPARISONS).join(', ')}: what is written of the others stays
   --rounds <n>     counted rounds (5)
   --seconds <n>    of one measurement (8)
   --short          a minute or two that show that everything runs; nothing is written, and the figures say nothing
@@ -85,7 +86,7 @@ async function main(args: readonly string[]): Promise<number> {
       const compare = COMPARISONS[name];
       if (compare) found.push(await compare(place, plan));
     }
-    if (!plan.short && values.only === undefined) await write(place, found);
+    if (!plan.short) await write(place, found, plan);
     return tell(found, plan);
   } finally {
     await place.close();
@@ -121,19 +122,26 @@ function tell(found: readonly Comparison[], { short }: Plan): number {
   return short || isAllKept ? 0 : 1;
 }
 
-async function write({ db }: Place, found: readonly Comparison[]): Promise<void> {
+async function write({ db }: Place, found: readonly Comparison[], { rounds }: Plan): Promise<void> {
   const [row] = await run<{ version: string }>(db, sql`select current_setting('server_version') as version`);
   const machine =
     `Measured on ${new Date().toISOString().slice(0, 10)}: ${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GB, ` +
-    `Node ${process.versions.node}, Postgres ${row?.version}, private stores with their usual settings.`;
+    `Node ${process.versions.node}, Postgres ${row?.version}, private stores with their usual settings, ${rounds} rounds.`;
   const docs = join(ROOT, 'docs');
+  const file = join(docs, 'benchmarks.json');
+  const measured = new Map(found.map((one): [string, Measured] => [one.name, { ...one, machine }]));
+  const all = Object.keys(COMPARISONS).flatMap((name) => measured.get(name) ?? earlier(file, name));
   mkdirSync(join(docs, 'images'), { recursive: true });
   for (const one of found) writeFileSync(join(docs, chartFile(one)), chart(one));
-  writeFileSync(join(docs, 'benchmarks.md'), markdown(found, machine, 'npm run bench'));
-  writeFileSync(
-    join(docs, 'benchmarks.json'),
-    `${JSON.stringify({ machine, comparisons: found }, null, 1)}\n`,
-  );
+  writeFileSync(join(docs, 'benchmarks.md'), markdown(all, 'npm run bench'));
+  writeFileSync(file, `${JSON.stringify({ comparisons: all }, null, 1)}\n`);
+}
+
+/** What an earlier run has written of it. */
+function earlier(file: string, name: string): Measured[] {
+  if (!existsSync(file)) return [];
+  const { comparisons }: { comparisons: Measured[] } = JSON.parse(readFileSync(file, 'utf8'));
+  return comparisons.filter((one) => one.name === name);
 }
 
 function say(line: string): void {

@@ -34,6 +34,12 @@ export interface Comparison {
   readonly ratios: readonly Ratio[];
 }
 
+/** What was found, and by what. */
+export interface Measured extends Comparison {
+  /** When, on which machine and in how many rounds. */
+  readonly machine: string;
+}
+
 export const isKept = ({ value, least = -Infinity, most = Infinity }: Ratio): boolean =>
   value >= least && value <= most;
 
@@ -50,16 +56,14 @@ export function shown(series: readonly number[] | undefined): string {
   return `${number(median(series))} (${number(Math.min(...series))}–${number(Math.max(...series))})`;
 }
 
-export function markdown(comparisons: readonly Comparison[], machine: string, command: string): string {
+export function markdown(comparisons: readonly Measured[], command: string): string {
   const ratios = comparisons.flatMap((one) => one.ratios.map((ratio) => ({ ...ratio, of: one.title })));
   return [
     '# Benchmarks',
     '',
-    `Written by \`${command}\`: run it again and this page is written anew. Everything is measured on one machine in one run, in turns, with a round before that ` +
-      'counts for nothing. Tables show medians, and in brackets between what the rounds lay. Ratios are medians of the rounds’ ratios: they carry over to ' +
+    `Written by \`${command}\`; with \`--only\` what it names is written anew, and the rest stays. What is compared is measured on one machine in one run, in turns, with a ` +
+      'round before that counts for nothing. Tables show medians, and in brackets between what the rounds lay. Ratios are medians of the rounds’ ratios: they carry over to ' +
       'other machines better than the figures do.',
-    '',
-    machine,
     '',
     '## What is asked of it',
     '',
@@ -77,6 +81,8 @@ export function markdown(comparisons: readonly Comparison[], machine: string, co
       `## ${one.title}`,
       '',
       one.text,
+      '',
+      one.machine,
       '',
       `![${one.title}: ${one.chart.unit}](${chartFile(one)})`,
       '',
