@@ -58,11 +58,11 @@ async function statementFor(customerId: string): Promise<{ sql: string; params: 
   return statement;
 }
 
-const PATTERN = {
-  tps: /^tps = ([\d.]+)/m,
-  latency: /^latency average = ([\d.]+) ms/m,
-  failed: /^number of failed transactions: (\d+)/m,
-};
+/** What it says of each second. */
+const PROGRESS = /^progress: [\d.]+ s, ([\d.]+) tps, lat ([\d.]+) ms/gm;
+const FAILED = /^number of failed transactions: (\d+)/m;
+/** A new backend is slow at first: so many of them are warm after a second. */
+const WARM_PER_SECOND = 8;
 
 /** @param directory where its script is written. */
 export async function pgbench(
@@ -76,19 +76,36 @@ export async function pgbench(
   writeFileSync(file, text);
   const program = await findPgbench();
   const { username, password, host, pathname } = new URL(databaseUrl);
-  const { stdout } = await promisify(execFile)(
+  const warmUp = Math.ceil(connections / WARM_PER_SECOND);
+  const { stdout, stderr } = await promisify(execFile)(
     program.path,
     [
-      ...['-n', '-M', 'prepared', '-f', file, '-c', String(connections), '-j', '1', '-T', String(seconds)],
+      ...[
+        '-n',
+        '-M',
+        'prepared',
+        '-f',
+        file,
+        '-c',
+        String(connections),
+        '-j',
+        '1',
+        '-T',
+        String(warmUp + seconds),
+        '-P',
+        '1',
+      ],
       ...variables,
       // Its password stays out of the arguments: an error would show them.
       `postgres://${username}@${host}${pathname}`,
     ],
     { env: { PATH: process.env.PATH, PGPASSWORD: password, ...program.environment } },
   );
-  const read = (pattern: RegExp) => Number(pattern.exec(stdout)?.[1]);
-  if (!(read(PATTERN.tps) > 0) || read(PATTERN.failed) > 0) throw new Error(`pgbench failed:\n${stdout}`);
-  return { perSecond: read(PATTERN.tps), p50: read(PATTERN.latency) };
+  const told = [...stderr.matchAll(PROGRESS)].slice(-seconds);
+  const mean = (group: number) => told.reduce((sum, line) => sum + Number(line[group]), 0) / told.length;
+  if (!(mean(1) > 0) || FAILED.exec(stdout)?.[1] !== '0')
+    throw new Error(`pgbench failed:\n${stdout}${stderr}`);
+  return { perSecond: mean(1), p50: mean(2) };
 }
 
 interface Program {
