@@ -24,6 +24,22 @@ const WORLDS: Readonly<Record<string, Small>> = {
     messages: 2,
     bounds: { unenqueueable: 1, person: 1 },
   },
+  'two letters that share a request, and a crash with a lost answer or a refusal': {
+    messages: 2,
+    bounds: { envelopes: 1, crash: 1, silence: 1, refusal: 1, any: 2 },
+  },
+  'two letters that share a request, and a process that stands still with a lost answer or a refusal': {
+    messages: 2,
+    bounds: { envelopes: 1, stall: 1, silence: 1, refusal: 1, any: 2 },
+  },
+  'two letters that share a request, a lost answer, and an expired window': {
+    messages: 2,
+    bounds: { envelopes: 1, silence: 1, hours: 2 },
+  },
+  'two letters that share a request, a refusal or a lost answer, and a person': {
+    messages: 2,
+    bounds: { envelopes: 1, silence: 1, refusal: 1, person: 1, any: 1 },
+  },
   'one message, any two faults, and an expired window': {
     messages: 1,
     bounds: { ...EVERY_FAULT, any: 2, hours: 2 },

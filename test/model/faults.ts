@@ -1,8 +1,9 @@
 /** What people do with dead letters, and all that goes wrong, as often as the bounds allow. */
+import { jobsOf } from './envelopes.ts';
 import { addJob } from './relay.ts';
 import { moves, type Rules } from './rules.ts';
 import { at, type Step, type Steps } from './step.ts';
-import { copy, type Message, mayGoWrong, noJob, type Phase, spend, type World } from './world.ts';
+import { copy, type Hand, type Message, mayGoWrong, noJob, type Phase, spend, type World } from './world.ts';
 
 export function* people(world: World, rules: Rules): Steps {
   if (world.left.person === 0) return;
@@ -25,13 +26,17 @@ export function* people(world: World, rules: Rules): Steps {
       );
     else if (
       rules.confirmedDuringCall ||
-      world.hands.every((hand) => hand?.m !== m || hand.step !== 'opened')
+      world.hands.every((hand) => hand?.step !== 'opened' || !isCalledFor(world, hand, m))
     )
       yield person(world, m, 'confirms that % was not sent', (one) => {
         if (moves(rules, 'confirmNotSent', one, 'staged', {})) rewrite(one);
       });
   }
 }
+
+/** Whether that call carries a letter of this message. */
+const isCalledFor = (world: World, { m, envelope }: Hand, message: number) =>
+  envelope === null ? m === message : at(world.envelopes, envelope).members.some((one) => one.m === message);
 
 function person(world: World, m: number, words: string, act: (message: Message) => unknown): Step {
   const next = copy(world);
@@ -122,7 +127,8 @@ function* stalls(world: World): Steps {
     if (!hand?.locked) continue;
     const next = spend(world, 'stall');
     unlock(next, who);
-    at(at(next.messages, hand.m).jobs, hand.run - 1).state = 'waiting';
+    for (const { m, run, locked } of jobsOf(hand))
+      if (locked) at(at(next.messages, m).jobs, run - 1).state = 'waiting';
     yield {
       actor: 'notifier',
       who,
@@ -136,7 +142,7 @@ function* stalls(world: World): Steps {
 
 function unlock(world: World, who: number): void {
   const hand = world.hands[who];
-  if (hand) hand.locked = false;
+  if (hand) for (const job of jobsOf(hand)) job.locked = false;
 }
 
 /** What the dead held runs out. */
@@ -147,7 +153,9 @@ function* recoveries(world: World): Steps {
   }
   for (const [m, { jobs }] of world.messages.entries())
     for (const [i, { state }] of jobs.entries()) {
-      const held = world.hands.some((hand) => hand?.m === m && hand.run === i + 1 && hand.locked);
+      const held = world.hands.some(
+        (hand) => hand && jobsOf(hand).some((job) => job.m === m && job.run === i + 1 && job.locked),
+      );
       if (state !== 'active' || held) continue;
       const next = copy(world);
       at(at(next.messages, m).jobs, i).state = 'waiting';

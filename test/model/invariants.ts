@@ -18,7 +18,7 @@ const OF_A_MESSAGE = {
       ({ state, value }, i) => state !== 'completed' || value !== null || finished(m) || i + 1 < m.run,
     ),
   'a value in Redis tells of a letter that was sent': (m) =>
-    m.jobs.every(({ value }) => value === null || m.letters[value]?.taken !== null),
+    m.jobs.every(({ value }) => value === null || m.letters[value]?.sentOut === true),
 } as const satisfies Record<string, (message: Message, on: World) => boolean>;
 
 const IN_REACH = 'every message can still reach its end';

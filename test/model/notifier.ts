@@ -1,4 +1,17 @@
-/** The steps of `workers/notifier.ts`, each notifier with one job in hand, and of the provider that it calls. */
+/** The steps of `workers/notifier.ts`, each notifier with one job in hand or with two that share a request, and of the provider that it calls. */
+import {
+  acceptEnvelope,
+  fill,
+  jobsOf,
+  letterInForce,
+  mayShare,
+  newLetter,
+  pauses,
+  receiveEnvelope,
+  reopen,
+  settleEnvelope,
+  takeBoth,
+} from './envelopes.ts';
 import { accept } from './relay.ts';
 import { moves, type Rules } from './rules.ts';
 import { at, type Steps } from './step.ts';
@@ -7,6 +20,7 @@ import {
   copy,
   type Hand,
   HOURS,
+  type Job,
   type Message,
   mayGoWrong,
   type Phase,
@@ -16,9 +30,12 @@ import {
 } from './world.ts';
 
 export function* notifierSteps(world: World, rules: Rules): Steps {
+  yield* pauses(world);
   for (const [who, hand] of world.hands.entries()) {
-    if (!hand) yield* take(world, who);
-    else if (hand.step === 'opened') yield* call(world, who, hand);
+    if (!hand) {
+      yield* take(world, who);
+      yield* takeBoth(world, who);
+    } else if (hand.step === 'opened') yield* call(world, who, hand);
     else {
       const next = copy(world);
       const mine = next.hands[who];
@@ -44,10 +61,14 @@ function* take(world: World, who: number): Steps {
 
 const inHand = (m: number, run: number, lastAttempt: boolean): Hand => ({
   ...{ m, run, lastAttempt, locked: true, step: 'taken', letter: null, unknownBefore: null, latest: false },
+  ...{ mate: null, envelope: null },
 });
 
 function act(world: World, rules: Rules, hand: Hand, who: number): string {
   const message = at(world.messages, hand.m);
+  if (hand.mate) beginBoth(world, rules, hand);
+  if (hand.envelope !== null && JUDGED.has(hand.step))
+    return settleEnvelope(world, rules, hand, hand.envelope);
   switch (hand.step) {
     case 'taken':
       if (message.state) moves(rules, 'start', message, message.state, { run: message.run === hand.run });
@@ -57,9 +78,10 @@ function act(world: World, rules: Rules, hand: Hand, who: number): string {
       settle(rules, message, hand, false, 'outcome_unknown');
       return 'gives % up: its outcome has been unknown for too long';
     case 'sending':
-      return open(world, rules, message, hand);
+      return hand.mate ? fill(world, rules, hand) : open(world, rules, message, hand);
     case 'accepted':
-      accept(rules, message, hand.letter ?? 0);
+      if (hand.envelope !== null) acceptEnvelope(world, rules, hand.envelope);
+      else accept(rules, message, hand.letter ?? 0);
       hand.step = 'completes';
       return 'marks % as sent';
     case 'unknown':
@@ -78,6 +100,22 @@ function act(world: World, rules: Rules, hand: Hand, who: number): string {
   }
 }
 
+/** What `settleEnvelope` writes down. */
+const JUDGED: ReadonlySet<Hand['step']> = new Set(['hopeless', 'unknown', 'held', 'refused']);
+
+/** Two go together where both may: else the second goes back into the queue. */
+function beginBoth(world: World, rules: Rules, hand: Hand): void {
+  if (hand.step !== 'taken' || !hand.mate) return;
+  const together = jobsOf(hand).every(({ m, run }) => {
+    const message = at(world.messages, m);
+    return judge(world, rules, message, run) === 'sending' && mayShare(message);
+  });
+  if (together) return;
+  const { m, run, locked } = hand.mate;
+  if (locked) at(at(world.messages, m).jobs, run - 1).state = 'waiting';
+  hand.mate = null;
+}
+
 const isDefinite = (rules: Rules, { unknownBefore, latest }: Hand) =>
   rules.refusalAlwaysDefinite || (unknownBefore === null && (latest || !rules.refusalOfLatestOnly));
 
@@ -87,12 +125,14 @@ function judge(world: World, rules: Rules, message: Message, run: number): Hand[
   const { state } = message;
   if (message.run !== run || state === 'sent' || state === 'discarded') return 'completes';
   if (state === 'dead') return 'fails for good';
-  const since = message.letters.find(({ inForce }) => inForce)?.unknownSince ?? null;
+  const since = letterInForce(message)?.unknownSince ?? null;
   return since !== null && hoursSince(world, since) >= rules.repeatableForHours ? 'hopeless' : 'sending';
 }
 
 /** `openCalls`: whoever has opened a call of this letter before is its latest no more. */
 function open(world: World, rules: Rules, message: Message, hand: Hand): string {
+  const enclosed = letterInForce(message)?.envelope ?? null;
+  if (enclosed !== null) return reopen(world, rules, hand, enclosed);
   const to = message.state ?? 'staged';
   if (!moves(rules, 'open', message, to, { run: message.run === hand.run })) {
     hand.step = 'postpones';
@@ -101,7 +141,7 @@ function open(world: World, rules: Rules, message: Message, hand: Hand): string 
   let letter = message.letters.findIndex(({ inForce }) => inForce);
   if (letter < 0 || rules.newKeyPerAttempt) {
     for (const one of message.letters) one.inForce = false;
-    letter = message.letters.push({ inForce: true, unknownSince: null, accepted: false, taken: null }) - 1;
+    letter = message.letters.push(newLetter()) - 1;
   }
   for (const other of world.hands) if (other?.m === hand.m && other.letter === letter) other.latest = false;
   const { unknownSince } = at(message.letters, letter);
@@ -126,20 +166,29 @@ function settle(
   hand.step = dead ? 'fails for good' : 'fails';
 }
 
-function end(world: World, rules: Rules, message: Message, hand: Hand, who: number): string {
-  const job = at(message.jobs, hand.run - 1);
+function end(world: World, rules: Rules, _message: Message, hand: Hand, who: number): string {
   world.hands[who] = null;
-  if (hand.step === 'completes') {
-    // Only an acceptance that this very call has brought stands in the value.
-    Object.assign(job, { state: 'completed', spent: 0, value: hand.letter });
-    return 'completes the job of %';
-  }
-  if (hand.step === 'postpones') job.state = 'waiting';
+  for (const { m, run, locked } of jobsOf(hand))
+    if (locked) endJob(world, rules, hand, at(at(world.messages, m).jobs, run - 1), m);
+  if (hand.step === 'completes') return 'completes the job of %';
+  return hand.step === 'postpones' ? 'postpones the job of %' : 'lets the job of % fail';
+}
+
+function endJob(world: World, rules: Rules, hand: Hand, job: Job, m: number): void {
+  const member = hand.envelope === null ? undefined : memberOf(world, hand.envelope, m);
+  if (hand.envelope !== null && !member)
+    job.state = 'waiting'; // it was left out
+  // Only an acceptance that this very call has brought stands in the value.
+  else if (hand.step === 'completes')
+    Object.assign(job, { state: 'completed', spent: 0, value: member ? member.letter : hand.letter });
+  else if (hand.step === 'postpones') job.state = 'waiting';
   else if (hand.step === 'fails') Object.assign(job, { state: 'waiting', spent: job.spent + 1 });
   else if (rules.failedJobsRemoved) Object.assign(job, { state: 'none', spent: 0 });
   else Object.assign(job, { state: 'failed', spent: 0 });
-  return hand.step === 'postpones' ? 'postpones the job of %' : 'lets the job of % fail';
 }
+
+const memberOf = (world: World, envelope: number, m: number) =>
+  at(world.envelopes, envelope).members.find((member) => member.m === m);
 
 /** What cannot be marked before the end stands in the job's value. */
 function unmarked(world: World, rules: Rules, who: number, m: number) {
@@ -174,7 +223,8 @@ function answered(
   const next = step === 'accepted' ? copy(world) : spend(world, step === 'unknown' ? 'silence' : 'refusal');
   const hand = next.hands[who];
   if (!hand) throw new Error('nobody calls');
-  if (reaches) receive(next, at(next.messages, m), hand.letter ?? 0);
+  if (reaches && hand.envelope !== null) receiveEnvelope(next, hand.envelope);
+  else if (reaches) receive(next, at(next.messages, m), hand.letter ?? 0);
   hand.step = step;
   return { actor: 'notifier', who, words, m, fair: step === 'accepted', next };
 }
@@ -184,5 +234,6 @@ function receive(world: World, message: Message, letter: number): void {
   const one = at(message.letters, letter);
   if (one.taken !== null && hoursSince(world, one.taken) < WINDOW_HOURS) return;
   one.taken = world.phase;
+  one.sentOut = true;
   message.deliveries += 1;
 }

@@ -33,6 +33,10 @@ export interface Rules {
   readonly failedJobsRemoved: boolean;
   /** A job completes without its value when the acceptance could not be marked. */
   readonly unmarkedForgotten: boolean;
+  /** Only an envelope's latest call says what became of it. */
+  readonly latestCallSettles: boolean;
+  /** An envelope whose outcome is unknown dissolves. */
+  readonly envelopeFallsApart: boolean;
   /** A person says "not sent" of a letter while a call with it is under way. */
   readonly confirmedDuringCall: boolean;
 }
@@ -49,6 +53,8 @@ export const CODE: Rules = {
   refusalOfLatestOnly: true,
   failedJobsRemoved: false,
   unmarkedForgotten: false,
+  latestCallSettles: true,
+  envelopeFallsApart: false,
   confirmedDuringCall: false,
 };
 
@@ -156,6 +162,18 @@ export const MUTATIONS = {
     breaks: 'a job that completes says why',
     messages: 1,
     bounds: { unmarked: 1 },
+  },
+  envelopeFallsApart: {
+    rules: { ...CODE, envelopeFallsApart: true },
+    breaks: 'one letter at most is sent',
+    messages: 2,
+    bounds: { envelopes: 1, silence: 1 },
+  },
+  anyCallSettlesAnEnvelope: {
+    rules: { ...CODE, latestCallSettles: false },
+    breaks: 'one letter at most is sent',
+    messages: 2,
+    bounds: { envelopes: 1, stall: 1, refusal: 1 },
   },
   confirmedDuringCall: {
     rules: { ...CODE, confirmedDuringCall: true },

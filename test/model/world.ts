@@ -12,7 +12,7 @@ export const WINDOW_HOURS = 24;
 /** Attempts of one run: the second is the last. */
 export const ATTEMPTS = 2;
 
-interface Letter {
+export interface Letter {
   inForce: boolean;
   /** `first_unknown_at`. */
   unknownSince: Phase | null;
@@ -20,6 +20,32 @@ interface Letter {
   accepted: boolean;
   /** Ghost: when the provider last took it under this key for a letter that it had not seen. */
   taken: Phase | null;
+  /** Ghost: it was sent out, under whichever key. */
+  sentOut: boolean;
+  /** The envelope that it shares. */
+  envelope: number | null;
+  /** `largest_batch = 1`: it shares no other. */
+  alone: boolean;
+}
+
+/** Several letters in one request. */
+export interface Envelope {
+  /** By their runs at its latest call. */
+  members: readonly Member[];
+  /** Attempts spent. */
+  spent: number;
+  /** Whether it may be called for: no pause, and nobody's lease. */
+  due: boolean;
+  /** The ledger knows of it no more. */
+  gone: boolean;
+  /** Ghost: when the provider last took it under its key for one that it had not seen. */
+  taken: Phase | null;
+}
+
+export interface Member {
+  readonly m: number;
+  readonly run: number;
+  readonly letter: number;
 }
 
 export interface Job {
@@ -104,8 +130,19 @@ export interface Hand {
     | 'postpones';
   letter: number | null;
   unknownBefore: Phase | null;
-  /** Whether its call is the letter's latest. */
+  /** Whether its call is the letter's latest, or the envelope's. */
   latest: boolean;
+  /** Another job of the same notifier, while both go the same way. */
+  mate: Mate | null;
+  /** The envelope that is called for. */
+  envelope: number | null;
+}
+
+export interface Mate {
+  m: number;
+  run: number;
+  lastAttempt: boolean;
+  locked: boolean;
 }
 
 /** How much may still go wrong or be done by people. */
@@ -132,6 +169,8 @@ export interface Bounds {
   person: number;
   /** Steps of the clock. */
   hours: number;
+  /** Envelopes that are made. */
+  envelopes: number;
 }
 
 export interface World {
@@ -143,6 +182,7 @@ export interface World {
   /** The lease is held by somebody who is dead. */
   orphanedLease: boolean;
   relays: Relay[];
+  envelopes: Envelope[];
   /** What each notifier has in hand. */
   hands: (Hand | null)[];
   /** What the monitor has seen in the failed set. */
@@ -151,7 +191,7 @@ export interface World {
 
 const NOTHING: Bounds = {
   ...{ crash: 0, stall: 0, loss: 0, silence: 0, refusal: 0 },
-  ...{ unmarked: 0, buried: 0, unenqueueable: 0, person: 0, hours: 0 },
+  ...{ unmarked: 0, buried: 0, unenqueueable: 0, person: 0, hours: 0, envelopes: 0 },
   any: 9,
 };
 
@@ -167,6 +207,7 @@ export function begin(messages: number, bounds: Partial<Bounds>): World {
     marked: true,
     orphanedLease: false,
     relays: [relay(true), relay(false)],
+    envelopes: [],
     hands: [null, null],
     monitor: null,
   };
@@ -193,11 +234,12 @@ export function copy(world: World): World {
       batch: relay.batch && { ...relay.batch },
       healing: relay.healing && { ...relay.healing },
     })),
-    hands: world.hands.map((hand) => hand && { ...hand }),
+    envelopes: world.envelopes.map((envelope) => ({ ...envelope })),
+    hands: world.hands.map((hand) => hand && { ...hand, mate: hand.mate && { ...hand.mate } }),
   };
 }
 
-export type Fault = Exclude<keyof Bounds, 'any' | 'person' | 'hours'>;
+export type Fault = Exclude<keyof Bounds, 'any' | 'person' | 'hours' | 'envelopes'>;
 
 export const mayGoWrong = ({ left }: World, fault: Fault) => left[fault] > 0 && left.any > 0;
 
@@ -231,8 +273,9 @@ function textOf(world: World, naming: Naming): string {
   const { monitor, left } = world;
   return [
     `${world.phase}${+world.marked}${+world.orphanedLease}`,
-    `${left.crash}${left.stall}${left.loss}${left.silence}${left.refusal}${left.unmarked}${left.buried}${left.unenqueueable}${left.any}${left.person}`,
+    `${left.crash}${left.stall}${left.loss}${left.silence}${left.refusal}${left.unmarked}${left.buried}${left.unenqueueable}${left.any}${left.person}${left.envelopes}`,
     ...messages,
+    ...world.envelopes.map((envelope) => envelopeText(envelope, name)),
     ...inOrder(a ?? '', b ?? ''),
     ...inOrder(c ?? '', d ?? ''),
     monitor ? `${name(monitor.m)}${monitor.run}` : '',
@@ -248,7 +291,7 @@ function messageText(m: Message): string {
   const sent = m.state === 'sent';
   let text = `${+m.acknowledged}${m.state?.slice(0, 3) ?? ''}${m.run}${+m.hadJob}${m.reason?.slice(0, 2) ?? ''}${m.diedOf}${+(m.given || sent)}${m.deliveries}${m.rewritten}`;
   for (const l of m.letters)
-    text += `,${+l.inForce}${sent ? '-' : none(l.unknownSince)}${+l.accepted}${none(l.taken)}`;
+    text += `,${+l.inForce}${sent ? '-' : none(l.unknownSince)}${+l.accepted}${none(l.taken)}${+l.sentOut}${none(l.envelope)}${+l.alone}`;
   for (const j of m.jobs) text += `;${j.state[0]}${j.spent}${none(j.value)}`;
   return text;
 }
@@ -267,5 +310,13 @@ function relayText({ leads, lease, batch, healing: h, cursor }: Relay, name: (m:
 }
 
 function handText(hand: Hand, name: (m: number) => number): string {
-  return `${name(hand.m)}${hand.run}${+hand.lastAttempt}${+hand.locked}${hand.step}${none(hand.letter)}${none(hand.unknownBefore)}${+hand.latest}`;
+  const jobs = [hand, ...(hand.mate ? [hand.mate] : [])].map(
+    ({ m, run, lastAttempt, locked }) => `${name(m)}${run}${+lastAttempt}${+locked}`,
+  );
+  return `${jobs.toSorted().join('+')}${hand.step}${none(hand.letter)}${none(hand.unknownBefore)}${+hand.latest}${none(hand.envelope)}`;
+}
+
+function envelopeText(envelope: Envelope, name: (m: number) => number): string {
+  const members = envelope.members.map(({ m, run, letter }) => `${name(m)}${run}${letter}`);
+  return `${members.toSorted().join('')}${envelope.spent}${+envelope.due}${+envelope.gone}${none(envelope.taken)}`;
 }
