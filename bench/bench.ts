@@ -50,6 +50,9 @@ docs/benchmarks.json. All of it takes two hours. Nothing else should run meanwhi
 
 Exit code: 0 all that is asked of it is kept (always, if short), 1 something is not, 2 these words make no sense.`;
 
+/** As shells say it of a process that somebody has interrupted. */
+const INTERRUPTED = 130;
+
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
@@ -80,6 +83,8 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const place = await openPlace();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void place.close().finally(() => process.exit(INTERRUPTED)));
   try {
     const found: Comparison[] = [];
     for (const name of names) {

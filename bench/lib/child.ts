@@ -1,8 +1,9 @@
 /** Processes that are measured: each on this run's Node, in its own process, until it is stopped. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import './orphan.ts';
 
 export interface Child {
   readonly pid: number;
@@ -15,15 +16,17 @@ export interface Child {
 const GRACE_MS = 10_000;
 const INHERITED = { PATH: process.env.PATH };
 
+const WITH_CHANNEL: StdioOptions = ['ignore', 'pipe', 'pipe', 'ipc'];
+
 /** Starts `node <args>` with that environment alone; resolves when `isUp` does not throw any more. */
 export async function startServer(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   isUp: () => Promise<unknown>,
 ): Promise<Child> {
-  const child = spawn(process.execPath, args, { env: { ...INHERITED, ...env }, stdio: 'pipe' });
+  const child = spawn(process.execPath, args, { env: { ...INHERITED, ...env }, stdio: WITH_CHANNEL });
   const said: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => said.push(String(text)));
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => said.push(String(text)));
   process.once('exit', () => child.kill('SIGKILL'));
   const demandAlive = () => {
     if (child.exitCode !== null || child.signalCode !== null)
@@ -87,16 +90,17 @@ export async function runToEnd<Result>(
 ): Promise<Result> {
   const child = spawn(process.execPath, args, {
     env: { ...INHERITED, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: WITH_CHANNEL,
   });
   let last = '';
   let errors = '';
-  child.stderr.on('data', (text) => {
+  child.stderr?.on('data', (text) => {
     errors += text;
   });
-  createInterface(child.stdout).on('line', (line) => {
-    last = line;
-  });
+  if (child.stdout)
+    createInterface(child.stdout).on('line', (line) => {
+      last = line;
+    });
   const [code] = await once(child, 'close');
   if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}:\n${errors}`);
   return JSON.parse(last) as Result;

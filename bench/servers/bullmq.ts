@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { NIL } from 'uuid';
+import '../lib/orphan.ts';
 
 /** As many as a notifier has. */
 const CONCURRENCY = 200;

@@ -1,5 +1,6 @@
 /** What the framework alone can do: an empty answer as JSON. */
 import { fastify } from 'fastify';
+import '../lib/orphan.ts';
 
 const app = fastify({ logger: false });
 app.get('/livez', async () => ({ status: 'ok' }));

@@ -8,6 +8,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { NewOrder } from '../../src/api/schemas.ts';
 import { formats } from '../../src/fields.ts';
 import { orderTotal } from '../../src/money.ts';
+import '../lib/orphan.ts';
 
 /** As many connections as the web process has. */
 const CONNECTIONS = 16;

@@ -9,6 +9,7 @@ import { readConfig } from '../../src/config.ts';
 import { orderCreated } from '../../src/letters/order-created.ts';
 import { openMailer } from '../../src/mailer.ts';
 import { JOB } from '../lib/place.ts';
+import '../lib/orphan.ts';
 import { openPool, type PlacedOrder } from './peer.ts';
 
 const [who = ''] = process.argv.slice(2);
