@@ -33,6 +33,7 @@ import {
   postponed,
   type Request,
   type Said,
+  type Told,
   type Try,
 } from './outcomes.ts';
 import { type JobEnd, type QueueDoor, retryPause, type TakenJob } from './queue.ts';
@@ -60,11 +61,11 @@ interface Sending {
   readonly alone: boolean;
 }
 
-export interface Dispatch extends Pick<Outcomes, 'forgetStreak'> {
+export interface Dispatch extends Pick<Outcomes, 'forgetStreak' | 'watchHolds'> {
   /** Sends a message's letter, when its turn has come. */
   send(one: Try, message: Sendable): Promise<JobEnd>;
-  /** An orderly end without an attempt. */
-  wait(job: TakenJob, ms: number): Promise<JobEnd>;
+  /** An orderly end without an attempt: it is not its turn. */
+  wait(one: Try, ms: number): Promise<JobEnd>;
   /** An attempt that made no call, and after which the message is dead, if there is a reason. */
   giveUp(job: TakenJob, answer: string, dead: DeadReason | null): Promise<JobEnd>;
 }
@@ -83,11 +84,11 @@ type Ends = ReadonlyMap<string, JobEnd>;
 
 const SETTLE_TRIES = 5;
 /** Of a call that was opened and not made. */
-const NOT_MADE: Said = { answer: 'waiting', detail: null, notAccepted: true };
+const NOT_MADE = { answer: null, detail: null, notAccepted: true } as const;
 
 export function openDispatch(parts: DispatchParts): Dispatch {
   const { db, config, mailer, takeTurns, gate, log, ending } = parts;
-  const { accepted, conclude, noteAccepted, forgetStreak } = openOutcomes(parts);
+  const { accepted, conclude, noteAccepted, forgetStreak, watchHolds } = openOutcomes(parts);
   const open = coalesce((calls: readonly Parameters<typeof openCalls>[1][number][]) => openCalls(db, calls));
   const settle = coalesce((settlements: readonly Settlement[]) => settleAttempts(db, settlements));
   const line = openLine({ turns: nextTurns, choose: chooseCompany, serve: serveTogether });
@@ -128,10 +129,13 @@ export function openDispatch(parts: DispatchParts): Dispatch {
     }
   }
 
-  /** Asked right before the request: whether a call that was opened now has been for so long that somebody else may have made it, or that its key is forgotten. */
+  /**
+   * Asked right before the request: whether so much time has passed since its call was opened that it could outlive its lease, or even that its key
+   * is forgotten. By both clocks: one of them may stand still while a process or a machine does, and the other be set back.
+   */
   function watchLateness(): () => boolean {
-    const since = Date.now(); // the wall clock: others go on while a machine sleeps
-    return () => Date.now() - since > leaseSeconds * 1_000;
+    const [wall, steady] = [Date.now(), performance.now()];
+    return () => Math.max(Date.now() - wall, performance.now() - steady) > CALL_MARGIN_SECONDS * 1_000;
   }
 
   /** Until this installation may make its next requests, or nobody is to make any. */
@@ -175,8 +179,8 @@ export function openDispatch(parts: DispatchParts): Dispatch {
 
   /** Only a probe is sent now; the others go back into the queue. */
   async function sendInHold(sending: Sending): Promise<JobEnd> {
-    const { job, prober } = sending.one;
-    if (!prober || ending.aborted) return wait(job, 0);
+    const { prober } = sending.one;
+    if (!prober || ending.aborted) return wait(sending.one, 0);
     if (!envelopeOf(sending)) return sendAlone(sending);
     const [end] = endsOf(repeatEnvelope([sending]), [sending]);
     return end ?? postponed(ASK_AGAIN_MS);
@@ -186,7 +190,7 @@ export function openDispatch(parts: DispatchParts): Dispatch {
     const { job } = one;
     const isLate = watchLateness();
     const call = await open({ id: job.id, run: job.run, account: mailer.account, letter });
-    if (!call) return wait(job, ASK_AGAIN_MS); // the message has moved on, or a twin has just frozen its letter
+    if (!call) return wait(one, ASK_AGAIN_MS); // the message has moved on, or a twin has just frozen its letter
     const request = requestOf(job, message, call);
     if (isLate()) return request.spare(NOT_MADE, undefined, ASK_AGAIN_MS);
     const answer = await mailer.send(call.body, call.letterId);
@@ -199,7 +203,7 @@ export function openDispatch(parts: DispatchParts): Dispatch {
   }
 
   function requestOf(job: TakenJob, message: Sendable, call: OpenCall): Request {
-    async function spare(said: Said, circling: 'again' | undefined, ms: number): Promise<JobEnd> {
+    async function spare(said: Told, circling: 'again' | undefined, ms: number): Promise<JobEnd> {
       await settle({ ...job, call, ...said, dead: null, ...(circling ? { circling } : {}) });
       return postponed(ms);
     }
@@ -245,8 +249,8 @@ export function openDispatch(parts: DispatchParts): Dispatch {
     company.map((sending) => endOf(ends, sending));
 
   /** Whoever is not in the envelope has moved on, or somebody else is calling for it. */
-  const endOf = async (ends: Promise<Ends>, { one: { job } }: Sending): Promise<JobEnd> =>
-    (await ends).get(job.id) ?? wait(job, ASK_AGAIN_MS);
+  const endOf = async (ends: Promise<Ends>, { one }: Sending): Promise<JobEnd> =>
+    (await ends).get(one.job.id) ?? wait(one, ASK_AGAIN_MS);
 
   /** Sends an open envelope on behalf of those jobs. Answers the ends of its messages' jobs, in hand or not. */
   async function callFor(
@@ -294,7 +298,7 @@ export function openDispatch(parts: DispatchParts): Dispatch {
     ): Promise<JobEnd> {
       if (await persistently(() => settleEnvelope(db, envelope, { ...settlement, largestBatch }))) return end;
       // A later call is under way: this one has nothing to say, but it has come to an orderly end.
-      await Promise.all(company.map(({ one: { job } }) => wait(job, ASK_AGAIN_MS)));
+      await Promise.all(company.map(({ one }) => wait(one, ASK_AGAIN_MS)));
       return postponed(ASK_AGAIN_MS);
     }
 
@@ -309,7 +313,7 @@ export function openDispatch(parts: DispatchParts): Dispatch {
     }
 
     const spare = (
-      said: Said,
+      said: Told,
       circling: 'again' | undefined,
       ms: number,
       largestBatch: number | null = null,
@@ -347,8 +351,9 @@ export function openDispatch(parts: DispatchParts): Dispatch {
   }
 
   /** An orderly end without an attempt. */
-  async function wait({ id, run }: TakenJob, ms: number): Promise<JobEnd> {
-    await settle({ id, run, call: null, answer: 'waiting', detail: null, notAccepted: false, dead: null });
+  async function wait({ job: { id, run }, counted }: Try, ms: number): Promise<JobEnd> {
+    const looked = counted ? 'alone' : 'among others';
+    await settle({ id, run, call: null, answer: null, detail: null, notAccepted: false, dead: null, looked });
     return postponed(ms);
   }
 
@@ -368,7 +373,7 @@ export function openDispatch(parts: DispatchParts): Dispatch {
     return { end: 'failed', code: deadCode(dead, said.answer), forGood: true };
   }
 
-  return { send, wait, giveUp, forgetStreak };
+  return { send, wait, giveUp, forgetStreak, watchHolds };
 }
 
 /** The envelope in which its letter already is. */

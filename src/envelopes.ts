@@ -7,6 +7,7 @@ import { sql } from 'drizzle-orm';
 import { type Database, recordset, run } from './database.ts';
 import { may } from './life.ts';
 import {
+  answered,
   attemptEnded,
   locking,
   type OpeningCall,
@@ -149,7 +150,8 @@ export interface EnvelopeSettlement
 
 /**
  * Writes a call's end down on the envelope, its letters and its messages at once. A proof of non-acceptance puts `first_unknown_at` back;
- * where that was null, the envelope dissolves. But it is none where a webhook has told of an acceptance meanwhile. Answers whether it did anything: not when a later call is under way.
+ * where that was null, the envelope dissolves. An answer is no such proof where a webhook has told of an acceptance meanwhile.
+ * Answers whether it did anything: not when a later call is under way.
  */
 export async function settleEnvelope(
   db: Database,
@@ -161,11 +163,12 @@ export async function settleEnvelope(
     db,
     sql`with ${locking(runs)}, latest as materialized (
           select id from envelopes where id = ${id} and attempts = ${attempt} and (select count(*) from k) >= 0 for update -- these first
+        ), enclosed as materialized (
+          -- Locked, and so as they are now: a webhook may have told of an acceptance while this waited.
+          select n.id, n.accepted_at from notifications n join latest l on n.envelope_id = l.id order by n.id for update of n
         ), proof as materialized (
           -- Whatever the answer says: where one of its letters was accepted, all of them were.
-          select id, ${notAccepted}::boolean and not exists (
-            select from notifications n where n.envelope_id = l.id and n.accepted_at is not null
-          ) as refused from latest l
+          select id, ${notAccepted}::boolean and not exists (select from enclosed where accepted_at is not null) as refused from latest
         ), fate as materialized (
           select id, refused, refused and ${unknownBefore}::timestamptz is null as dissolves from proof
         ), kept as (
@@ -174,7 +177,7 @@ export async function settleEnvelope(
         ), gone as (
           delete from envelopes e using fate f where e.id = f.id and f.dissolves
         ), letters as (
-          update notifications n set answer = ${answer}::text, answer_detail = ${detail}::text, answered_at = now(),
+          update notifications n set ${answered(sql`${answer}::text`, sql`${detail}::text`)},
             first_unknown_at = case when f.refused then ${unknownBefore}::timestamptz else n.first_unknown_at end,
             envelope_id = case when not f.dissolves then n.envelope_id end,
             position = case when not f.dissolves then n.position end,
@@ -182,7 +185,7 @@ export async function settleEnvelope(
           from fate f where n.envelope_id = f.id and n.accepted_at is null
         ), messages as (
           update outbox o set ${attemptEnded}, dead_reason = x.dead
-          from k join given g using (id, run), latest, (select ${dead}::text as dead, ${circling ?? null}::text as circling) x
+          from k join given g using (id, run), latest, (select ${dead}::text as dead, ${circling ?? null}::text as circling, null::text as looked) x
           where o.id = k.id and ${may('settle', 'k')}
         )
         select from latest`,

@@ -441,14 +441,14 @@ export async function openCalls(
   db: Database,
   calls: readonly OpeningCall[],
 ): Promise<(OpenCall | undefined)[]> {
-  const opening = calls.map(({ id, account, letter }) => ({ message_id: id, account, ...letter }));
+  const opening = calls.map(({ id, run, account, letter }) => ({ message_id: id, run, account, ...letter }));
   const rows = await run<OpenCall & { messageId: string }>(
     db,
     sql`with ${locking(calls)}, alive as (
-          select k.id from k join given g using (id, run) where ${may('open', 'k')}
+          select k.id, k.run from k where ${may('open', 'k')}
         ), opening as (
-          select * from ${recordset(opening, 'c (message_id uuid, account text, id uuid, recipient text, body text)')}
-          where message_id in (select id from alive)
+          select c.* from ${recordset(opening, 'c (message_id uuid, run int, account text, id uuid, recipient text, body text)')}
+          join alive a on (a.id, a.run) = (c.message_id, c.run)
         ), frozen as (
           insert into notifications (id, message_id, recipient, body, account, attempts, first_unknown_at)
           select id, message_id, recipient, body, account, 1, now() from opening where id is not null
@@ -522,18 +522,26 @@ export async function markSent(db: Database, acceptances: readonly Acceptance[])
 export interface Settlement extends MessageRun {
   /** The call, if one was made. */
   readonly call: OpenCall | null;
-  /** A code from a closed list, and the provider's own words. */
-  readonly answer: string;
+  /** A code from a closed list, null where nobody was asked, and the provider's own words. */
+  readonly answer: string | null;
   readonly detail: string | null;
   /** Whether the answer proves that the letter was not accepted. */
   readonly notAccepted: boolean;
   readonly dead: DeadReason | null;
   /** Whether it has gone round once more without spending an attempt, and nothing else was at fault; or does so no longer. */
   readonly circling?: 'again' | 'over';
+  /** It was not its turn: that explains this start alone, and clears it of nothing that its earlier ones are suspected of. */
+  readonly looked?: 'alone' | 'among others';
 }
 
-/** An attempt's orderly end, of the row `o` as it was locked in `k`, by what `x` says of it: `dead`, `circling`. */
-export const attemptEnded = sql`starts = 0, lone_starts = 0,
+/** What a letter's row is to say of an answer, if there was one. */
+export const answered = (answer: SQL, detail: SQL) =>
+  sql`answer = coalesce(${answer}, n.answer), answer_detail = case when ${answer} is null then n.answer_detail else ${detail} end,
+            answered_at = case when ${answer} is null then n.answered_at else now() end`;
+
+/** An attempt's orderly end, of the row `o` as it was locked in `k`, by what `x` says of it: `dead`, `circling`, `looked`. */
+export const attemptEnded = sql`starts = case when x.looked is null then 0 else greatest(k.starts - 1, 0) end,
+          lone_starts = case when x.looked is null then 0 when x.looked = 'alone' then greatest(k.lone_starts - 1, 0) else k.lone_starts end,
           unspent = case x.circling when 'again' then k.unspent + 1 when 'over' then 0 else k.unspent end,
           unspent_since = case x.circling when 'again' then coalesce(k.unspent_since, now()) when 'over' then null else k.unspent_since end,
           dead_at = case when x.dead is null then null else now() end,
@@ -545,26 +553,31 @@ export const attemptEnded = sql`starts = 0, lone_starts = 0,
  * dead. A proof of non-acceptance puts `first_unknown_at` back, unless a later call is under way.
  */
 export async function settleAttempts(db: Database, settlements: readonly Settlement[]): Promise<true[]> {
-  const outcomes = settlements.map(({ id, run, call, answer, detail, notAccepted, dead, circling }) => ({
-    ...{ id, run, answer, detail, not_accepted: notAccepted, dead, circling },
-    ...{ letter_id: call?.letterId, attempt: call?.attempt, unknown_before: call?.unknownBefore },
-  }));
+  const outcomes = settlements.map(
+    ({ id, run, call, answer, detail, notAccepted, dead, circling, looked }) => ({
+      ...{ id, run, answer, detail, not_accepted: notAccepted, dead, circling, looked },
+      ...{ letter_id: call?.letterId, attempt: call?.attempt, unknown_before: call?.unknownBefore },
+    }),
+  );
   await run(
     db,
     sql`with ${locking(settlements)}, outcome as (
           select * from ${recordset(
             outcomes,
-            `x (id uuid, run int, answer text, detail text, not_accepted boolean, dead text, circling text,
+            `x (id uuid, run int, answer text, detail text, not_accepted boolean, dead text, circling text, looked text,
               letter_id uuid, attempt int, unknown_before timestamptz)`,
           )}
+        ), called as materialized (
+          -- Locked, and so as they are now: a later call may have been opened while this waited.
+          select n.id, n.attempts from notifications n join outcome x on n.id = x.letter_id join k on k.id = x.id order by n.id for update of n
         ), letters as (
-          update notifications n set answer = x.answer, answer_detail = x.detail, answered_at = now(),
+          update notifications n set ${answered(sql`x.answer`, sql`x.detail`)},
             first_unknown_at = case when x.not_accepted then x.unknown_before else n.first_unknown_at end
           from outcome x join k on k.id = x.id
           -- An earlier call that comes late has nothing to say about the letter any more.
           where n.id = x.letter_id and n.attempts = x.attempt and n.accepted_at is null
         ), overtaken as (
-          select n.id from notifications n join outcome x on n.id = x.letter_id where n.attempts > x.attempt
+          select c.id from called c join outcome x on c.id = x.letter_id where c.attempts > x.attempt
         )
         update outbox o set ${attemptEnded},
           -- Nor does its refusal prove anything while a later call is under way, which may yet be accepted.

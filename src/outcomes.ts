@@ -26,6 +26,8 @@ export interface Try {
   readonly job: TakenJob;
   /** In whose name it holds the lease of the one message that may be sent during a hold; null of all others. */
   readonly prober: string | null;
+  /** Whether its start was counted as one in which nothing else ran. */
+  counted?: true;
   /** What the provider answered, as soon as it has. */
   answered?: Answer['kind'];
   /** Whether that has made the hold grow. */
@@ -46,7 +48,7 @@ export interface Request {
   /** How its messages have gone round without spending attempts, the least of them. */
   readonly message: { readonly unspent: number; readonly unspentForSeconds: number };
   /** Spends no attempt. */
-  spare(said: Said, circling: 'again' | undefined, ms: number): Promise<JobEnd>;
+  spare(said: Told, circling: 'again' | undefined, ms: number): Promise<JobEnd>;
   /** The same, where one of its letters may be what the provider refuses. */
   split(said: Said, circling: 'again' | undefined): Promise<JobEnd>;
   /** Spends one, the last where it is dead now. */
@@ -55,7 +57,10 @@ export interface Request {
   refuse(said: Said): Promise<JobEnd>;
 }
 
-export type Said = Pick<Settlement, 'answer' | 'detail' | 'notAccepted'>;
+/** What is to be written down of a call, made or not. */
+export type Told = Pick<Settlement, 'answer' | 'detail' | 'notAccepted'>;
+/** What is to be written down of an answer. */
+export type Said = Told & { readonly answer: string };
 
 export interface Outcomes {
   /** Marks a letter as sent, and completes its job. */
@@ -66,6 +71,8 @@ export interface Outcomes {
   conclude(one: Try, request: Request, answer: Exclude<Answer, { kind: 'accepted' }>): Promise<JobEnd>;
   /** Forgets which answers were unknown: somebody's letter was accepted. */
   forgetStreak(): void;
+  /** Answers whether a hold has been opened since then, or was being opened: what was read of holds meanwhile may be out of date. */
+  watchHolds(): () => boolean;
 }
 
 export interface OutcomesParts {
@@ -79,6 +86,9 @@ export interface OutcomesParts {
 export function openOutcomes({ db, gate, log, ending, metrics }: OutcomesParts): Outcomes {
   setMaxListeners(0, ending); // each letter that cannot be marked yet rests until then
   const streak = createStreak();
+  /** Holds that this process has begun to open, and those that it is opening. */
+  let opened = 0;
+  let opening = 0;
   const mark = coalesce((acceptances: readonly Acceptance[]) => markSent(db, acceptances));
   const answers = new Counter({
     name: 'notification_answers_total',
@@ -141,28 +151,42 @@ export function openOutcomes({ db, gate, log, ending, metrics }: OutcomesParts):
     said: Said,
     hold: { readonly reason: HoldReason; readonly seconds: number | null } | null,
   ): Promise<JobEnd> {
-    const { prober } = one;
-    const { message } = request;
-    if (!hold) return settle(ASK_AGAIN_MS);
+    if (!hold) return settleUnspent(one, request, said, null);
     one.held = true;
     gate.close('hold', hold.reason);
+    // At once and beside the settlement: neither is to wait for the other, nor to fail with it.
+    const held = holdAll(hold.reason, hold.seconds);
     try {
-      return await settle(0);
+      return await settleUnspent(one, request, said, hold.reason);
     } finally {
-      // After what concerns this letter: a hold that cannot be opened now is opened by the next answer of its kind.
-      await openHold(db, hold.reason, hold.seconds).catch((error: unknown) =>
-        log.warn({ error: plain(error) }, 'the hold cannot be opened'),
-      );
+      await held;
     }
+  }
 
-    function settle(ms: number): Promise<JobEnd> {
-      const circles = message.unspent >= CIRCLING_CALLS && message.unspentForSeconds >= CIRCLING_SECONDS;
-      if (circles && !prober) return request.spend(said, request.lastAttempt ? 'attempts_exhausted' : null);
-      // A probe is no round: nothing else was sent meanwhile. Nor does it end the circling of one that opens every hold itself.
-      const circling = prober ? undefined : 'again';
-      if (said.notAccepted && hold?.reason !== 'rate_limited') return request.split(said, circling);
-      return request.spare(said, circling, ms);
+  async function holdAll(reason: HoldReason, seconds: number | null): Promise<void> {
+    opened += 1;
+    opening += 1;
+    try {
+      await openHold(db, reason, seconds);
+    } catch (error) {
+      log.warn({ error: plain(error) }, 'the hold cannot be opened'); // the next answer of its kind will
     }
+    opening -= 1;
+  }
+
+  async function settleUnspent(
+    { prober }: Try,
+    request: Request,
+    said: Said,
+    held: HoldReason | null,
+  ): Promise<JobEnd> {
+    const { unspent: times, unspentForSeconds } = request.message;
+    const circles = times >= CIRCLING_CALLS && unspentForSeconds >= CIRCLING_SECONDS;
+    if (circles && !prober) return request.spend(said, request.lastAttempt ? 'attempts_exhausted' : null);
+    // A probe is no round: nothing else was sent meanwhile. Nor does it end the circling of one that opens every hold itself.
+    const circling = prober ? undefined : 'again';
+    if (said.notAccepted && held !== 'rate_limited') return request.split(said, circling);
+    return request.spare(said, circling, held ? 0 : ASK_AGAIN_MS);
   }
 
   /** After an acceptance only the mark is tried again. What cannot be marked before the end stands in the job's value. */
@@ -188,6 +212,10 @@ export function openOutcomes({ db, gate, log, ending, metrics }: OutcomesParts):
     conclude,
     noteAccepted: (one, key) => void noteAnswer(one, key, 'accepted'),
     forgetStreak: streak.forget,
+    watchHolds() {
+      const [before, wasOpening] = [opened, opening > 0];
+      return () => wasOpening || opened !== before;
+    },
   };
 }
 

@@ -3,13 +3,14 @@ import { type SQL, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Interception, Mailbox } from '../local/mailbox.ts';
-import { connect, run } from '../src/database.ts';
+import { run } from '../src/database.ts';
 import { reopenEnvelope } from '../src/envelopes.ts';
 import { arm } from '../src/failpoints.ts';
 import { openMailer } from '../src/mailer.ts';
 import { acceptReported, confirmNotSent, openCalls, purgeEnvelopes, retryMessage } from '../src/outbox.ts';
 import type { JobEnd, MessageRun, TakenJob } from '../src/queue.ts';
 import type { Notifier, NotifierParts } from '../workers/notifier.ts';
+import { somebody, untilBlocked } from './support/locks.ts';
 import { until } from './support/until.ts';
 import { openWorld, type World } from './support/world.ts';
 
@@ -360,12 +361,16 @@ it('a job in two hands opens one call, also within one statement', async () => {
   expect(again).toHaveLength(1);
 });
 
-it.each([1, 3])(
-  'a call is not made by who has stood still for a day while it opened it for %s',
-  async (count) => {
+// For a day, or for so long that it would outlive its lease.
+it.each([
+  [1, 25 * 3_600],
+  [3, 25 * 3_600],
+  [3, 10.5],
+])(
+  'a call for %s is not made by who has stood still for %s seconds while it opened it',
+  async (count, seconds) => {
     const jobs = await crowd(count);
-    const other = connect(world.config.databaseUrl, 'test');
-    onTestFinished(() => other.end());
+    const other = somebody(world.config.databaseUrl);
     const slow = crowded({
       async takeTurns(turns) {
         await other.unsafe('begin');
@@ -374,8 +379,8 @@ it.each([1, 3])(
       },
     });
     const ends = handleAll(jobs, slow);
-    await untilSomebodyWaits();
-    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 25 * 3_600_000);
+    await untilBlocked(world.db);
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + seconds * 1_000);
     onTestFinished(() => clock.mockRestore());
     await other.unsafe('commit');
     expect(await ends).toEqual(jobs.map(() => postponed));
@@ -387,14 +392,6 @@ it.each([1, 3])(
     expect(await handleAll(jobs)).toEqual(jobs.map(() => completed));
   },
 );
-
-const untilSomebodyWaits = () =>
-  until(async () => {
-    const waiting = await change(
-      sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-    );
-    return waiting.length > 0;
-  }, 'a statement that waits for a row');
 
 describe('what befalls an envelope', () => {
   /** As if its process had been killed in the middle of the call, and so long ago that nobody calls any more. */
@@ -567,6 +564,32 @@ describe('an envelope that is refused for certain', () => {
     };
     answering(refusal(422, 'validation_error'));
     await handleAll(jobs, crowded({ mailer: reported }));
+    const rows = await rowsOf(jobs);
+    expect(rows.map(({ sent }) => sent)).toEqual([true, false, false]);
+    expect(rows.slice(1)).toEqual(
+      [1, 2].map(() => expect.objectContaining({ enclosed: true, unknown: true })),
+    );
+  });
+
+  it('although a webhook tells of an acceptance while that is written down stays as it is', async () => {
+    const jobs = await crowd(3);
+    const other = somebody(world.config.databaseUrl);
+    const mailer = openMailer(world.config);
+    const [id = ''] = jobs.map((job) => job.id);
+    const held = {
+      ...mailer,
+      async sendBatch(...request: Parameters<typeof mailer.sendBatch>) {
+        await other.unsafe('begin');
+        await other`update outbox set sent_at = now(), enqueued_at = now(), starts = 0 where id = ${id}`;
+        await other`update notifications set accepted_at = now(), provider_id = 'its own' where message_id = ${id}`;
+        return mailer.sendBatch(...request);
+      },
+    };
+    answering(refusal(422, 'validation_error'));
+    const ends = handleAll(jobs, crowded({ mailer: held }));
+    await untilBlocked(world.db);
+    await other.unsafe('commit');
+    await ends;
     const rows = await rowsOf(jobs);
     expect(rows.map(({ sent }) => sent)).toEqual([true, false, false]);
     expect(rows.slice(1)).toEqual(

@@ -26,7 +26,7 @@ const WORLDS: Readonly<Record<string, Small>> = {
   },
   'two letters that share a request, and a crash with a lost answer or a refusal': {
     messages: 2,
-    bounds: { envelopes: 1, crash: 1, silence: 1, refusal: 1, any: 2 },
+    bounds: { envelopes: 1, crash: 1, silence: 1, refusal: 1, unmarked: 1, any: 2 },
   },
   'two letters that share a request, and a process that stands still with a lost answer or a refusal': {
     messages: 2,

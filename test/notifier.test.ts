@@ -5,7 +5,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Interception, Mailbox } from '../local/mailbox.ts';
 import { readConfig } from '../src/config.ts';
-import { connect, openDatabase, run } from '../src/database.ts';
+import { openDatabase, run } from '../src/database.ts';
 import { arm } from '../src/failpoints.ts';
 import { currentHold, type HoldReason, openHold, takeProbe } from '../src/holds.ts';
 import type { MessageType } from '../src/letters/letter.ts';
@@ -16,6 +16,7 @@ import { backlog, discardMessage, type StartedMessage } from '../src/outbox.ts';
 import { jobId, type MessageRun, type TakenJob } from '../src/queue.ts';
 import { judge, type Notifier, type Verdict } from '../workers/notifier.ts';
 import type { Relay } from '../workers/relay.ts';
+import { somebody, untilBlocked } from './support/locks.ts';
 import { startProxy } from './support/proxy.ts';
 import { redisDump } from './support/redis-dump.ts';
 import { until } from './support/until.ts';
@@ -448,8 +449,7 @@ describe('a job in hand', () => {
 
   it('is dead in the ledger before its end is known', async () => {
     const job = await taken('down@example.com', true);
-    const other = connect(world.config.databaseUrl, 'test');
-    onTestFinished(() => other.end());
+    const other = somebody(world.config.databaseUrl);
     const mailer = openMailer(world.config);
     const afterLocking = {
       ...mailer,
@@ -466,13 +466,7 @@ describe('a job in hand', () => {
       .finally(() => {
         ended = true;
       });
-    await until(async () => {
-      const waiting = await run(
-        world.db,
-        sql`select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-      );
-      return waiting.length > 0;
-    }, 'a statement that waits for the row');
+    await untilBlocked(world.db);
     expect(ended).toBe(false);
     await other.unsafe('commit');
     expect(await end).toEqual(failedForGood('attempts_exhausted: internal_server_error'));
@@ -869,6 +863,18 @@ describe('a job in hand', () => {
       expect(recipients()).toEqual(['slow@example.com', 'ada@example.com']);
       expect(await ledgerOf(suspect)).toMatchObject({ starts: 0 });
       expect(await notifier.handle(await taken())).toEqual(completed);
+    });
+
+    it('stays under suspicion when it only came too early: that clears it of nothing', async () => {
+      const job = await taken();
+      await killed(job, 3, 2);
+      await change(
+        sql`insert into holds (name, reason, until, pauses) values ('sending', 'rate_limited', now() + interval '1 hour', 1)`,
+      );
+      expect(await notifier.handle(job)).toEqual(postponed(0));
+      expect(await run(world.db, sql`select starts, lone_starts from outbox where id = ${job.id}`)).toEqual([
+        { starts: 3, lone_starts: 2 },
+      ]);
     });
 
     it('is poison after ten starts alone, and not before', async () => {

@@ -4,7 +4,7 @@
 import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { array, coalesce, connect, type OpenDatabase, openDatabase, run } from '../src/database.ts';
+import { array, coalesce, type OpenDatabase, openDatabase, run } from '../src/database.ts';
 import { openHold } from '../src/holds.ts';
 import {
   acceptReported,
@@ -45,6 +45,7 @@ import {
 import type { MessageRun } from '../src/queue.ts';
 import type { DeadReason } from '../src/schema.ts';
 import { createLedger, type Ledger } from './support/ledger.ts';
+import { somebody, untilBlocked } from './support/locks.ts';
 import { finishedDaysAgo, letterRows, outboxRow, stage, stageOne } from './support/rows.ts';
 
 const LEADER = uuidv7();
@@ -669,6 +670,20 @@ describe('an end of an attempt', () => {
     await accept({ ...message, call: later });
     expect((await outboxRow(db, message.id)).sent_at).not.toBeNull();
 
+    // Also of a call that is opened while the refusal waits to be written down.
+    const opening = await inState('enqueued');
+    const another = somebody(ledger.url);
+    await another`begin`;
+    await another`select 1 from outbox where id = ${opening.id} for update`;
+    await another`update notifications set attempts = attempts + 1 where message_id = ${opening.id}`;
+    const settled = settleAttempts(db, [
+      settlement(opening, { call: opening.call, notAccepted: true, dead: 'refused' }),
+    ]);
+    await untilBlocked(db);
+    await another`commit`;
+    await settled;
+    expect(await outboxRow(db, opening.id)).toMatchObject({ dead_reason: 'outcome_unknown' });
+
     const alone = await inState('enqueued');
     await settleAttempts(db, [settlement(alone, { call: alone.call, notAccepted: true, dead: 'refused' })]);
     expect(await outboxRow(db, alone.id)).toMatchObject({ dead_reason: 'refused' });
@@ -1167,15 +1182,14 @@ describe('purging', () => {
 
   it('takes personal data first: also of a message that somebody is holding', async () => {
     const message = await inState('sent', 91);
-    const somebody = connect(ledger.url, 'test');
-    onTestFinished(() => somebody.end());
-    await somebody`begin`;
-    await somebody`select 1 from outbox where id = ${message.id} for update`;
+    const holder = somebody(ledger.url);
+    await holder`begin`;
+    await holder`select 1 from outbox where id = ${message.id} for update`;
     expect(await purgeFinished(db, 90, 100)).toBe(0);
     expect(await letterRows(db, message.id)).toMatchObject([
       { recipient: null, body: null, answer_detail: null, provider_id: 're_1' },
     ]);
-    await somebody`commit`;
+    await holder`commit`;
     expect(await purgeFinished(db, 90, 100)).toBe(1);
     expect(await left([message.id])).toEqual([]);
   });

@@ -64,7 +64,7 @@ export function createNotifier(parts: NotifierParts): Notifier {
   const gate = createGate(log);
   const hands = createHands(gate);
   const start = coalesce((jobs: readonly StartingMessage[]) => startMessages(db, jobs));
-  const { send, wait, giveUp, forgetStreak } = openDispatch({ ...parts, gate });
+  const { send, wait, giveUp, forgetStreak, watchHolds } = openDispatch({ ...parts, gate });
   const holding = new Gauge({
     name: 'notifier_holding',
     help: '1 while this notifier takes no work',
@@ -153,7 +153,7 @@ export function createNotifier(parts: NotifierParts): Notifier {
         return giveUp(job, verdict.reason, verdict.reason);
       case 'wait':
         if (verdict.unknownType) tellOfType(verdict.unknownType, job);
-        return wait(job, verdict.ms);
+        return wait(one, verdict.ms);
       case 'send':
         return send(one, verdict.message);
       case 'send alone':
@@ -171,10 +171,11 @@ export function createNotifier(parts: NotifierParts): Notifier {
   /** Nobody else can have ended the process in which this message is alone. */
   async function sendAlone(one: Try, message: Sendable): Promise<JobEnd> {
     if (ending.aborted) return postponed(0); // it keeps its starts: the next one will be alone too
-    if (!one.prober && gate.closedBy('hold')) return wait(one.job, 0); // since the one before it
+    if (!one.prober && gate.closedBy('hold')) return wait(one, 0); // since the one before it
     const starts = await countLoneStart(db, one.job, message.letter?.envelope?.id ?? null);
     // It has moved on, or another one calls for its envelope.
-    if (starts === undefined) return wait(one.job, ASK_AGAIN_MS);
+    if (starts === undefined) return wait(one, ASK_AGAIN_MS);
+    one.counted = true;
     if (starts > LONE_STARTS) return giveUp(one.job, 'poison', 'poison');
     return send(one, message);
   }
@@ -196,7 +197,9 @@ export function createNotifier(parts: NotifierParts): Notifier {
   }
 
   async function lookAtHold(): Promise<void> {
+    const isOld = watchHolds();
     const hold = await currentHold(db);
+    if (isOld()) return; // the next look will see what has been opened meanwhile
     probing = hold !== undefined && !hold.ahead && !hold.probed;
     if (hold && !probing) return gate.close('hold', hold.reason);
     if (!hold && gate.closedBy('hold')) forgetStreak(); // somebody's letter was accepted

@@ -12,8 +12,6 @@ const NAMES: Readonly<Record<string, string>> = {
 const LETTERS = 2_500;
 /** A letter for each request takes its time. */
 const BARE = 50;
-/** The limit sets the time, which hardly differs. */
-const ROUNDS = 3;
 
 export async function compareLimit(place: Place, plan: Plan): Promise<Comparison> {
   const [some, few] = plan.short ? [300, 6] : [LETTERS, BARE];
@@ -27,7 +25,7 @@ export async function compareLimit(place: Place, plan: Plan): Promise<Comparison
       ...(plan.short ? {} : { two: send('ours', some, 2) }),
       bare: send('bare', few, 1),
     },
-    Math.min(ROUNDS, plan.rounds),
+    plan.rounds,
     plan.onRound('limit'),
     plan.short ? 1 : 0,
   );
