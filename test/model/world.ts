@@ -138,7 +138,7 @@ export interface Hand {
   envelope: number | null;
 }
 
-export interface Mate {
+interface Mate {
   m: number;
   run: number;
   lastAttempt: boolean;
