@@ -1,7 +1,7 @@
 /** `npm run fuzz`: a short run against a real process, and that its judgement can fail. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type Contract, readContract } from '../local/fuzz/contract.ts';
 import { CREDENTIALS, SETTINGS } from '../local/fuzz/installation.ts';
 import { faultsOf, faultyLines, isUnderPressure, routeOf } from '../local/fuzz/judge.ts';
@@ -277,7 +277,9 @@ describe('the requests', () => {
   const probes = (seed: number, count: number) =>
     Array.from({ length: count }, (_, n) => probeOf(source(seed), n));
 
-  it('follow from the seed and their number', () => {
+  it('follow from the seed and their number, and a report of the provider from the second too', () => {
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now());
+    onTestFinished(() => clock.mockRestore());
     expect(probes(1, 200)).toEqual(probes(1, 200));
     expect(probes(1, 20)).not.toEqual(probes(2, 20));
     expect(probeOf(source(1), 137)).toEqual(probes(1, 138)[137]);
