@@ -442,7 +442,7 @@ export async function openCalls(
   calls: readonly OpeningCall[],
 ): Promise<(OpenCall | undefined)[]> {
   const opening = calls.map(({ id, run, account, letter }) => ({ message_id: id, run, account, ...letter }));
-  const rows = await run<OpenCall & { messageId: string }>(
+  const rows = await run<OpenCall & { messageId: string; run: number }>(
     db,
     sql`with ${locking(calls)}, alive as (
           select k.id, k.run from k where ${may('open', 'k')}
@@ -464,15 +464,16 @@ export async function openCalls(
             account = case when n.first_unknown_at is null then b.account else n.account end
           from before b where n.id = b.id returning n.id, n.message_id, n.body, n.attempts
         )
-        select t.message_id as "messageId", t.id as "letterId", t.body, t.attempts as attempt, b.first_unknown_at::text as "unknownBefore"
-        from touched t join before b using (id)
+        select t.message_id as "messageId", a.run, t.id as "letterId", t.body, t.attempts as attempt, b.first_unknown_at::text as "unknownBefore"
+        from touched t join before b using (id) join alive a on a.id = t.message_id
         union all
-        select message_id, id, body, 1, null from frozen`,
+        select f.message_id, a.run, f.id, f.body, 1, null from frozen f join alive a on a.id = f.message_id`,
     'openCalls',
   );
   const byMessage = new Map(rows.map((row) => [row.messageId, row]));
-  return calls.map(({ id }) => {
+  return calls.map(({ id, run: itsRun }) => {
     const call = byMessage.get(id);
+    if (call?.run !== itsRun) return undefined;
     byMessage.delete(id); // a twin in the same statement has opened no call of its own
     return call;
   });

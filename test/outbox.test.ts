@@ -689,6 +689,29 @@ describe('an end of an attempt', () => {
     expect(await outboxRow(db, alone.id)).toMatchObject({ dead_reason: 'refused' });
   });
 
+  it.each([
+    ['among others', 2, 4],
+    ['alone', 2, 3],
+    [undefined, 0, 0],
+  ] as const)(
+    'of one that only looked, %s, explains no more than this start',
+    async (looked, starts, lone_starts) => {
+      const message = await stageOne(db);
+      await run(db, sql`update outbox set starts = 3, lone_starts = 4 where id = ${message.id}`);
+      await settleAttempts(db, [settlement(message, looked ? { looked } : {})]);
+      expect(await outboxRow(db, message.id)).toMatchObject({ starts, lone_starts });
+    },
+  );
+
+  it('of an outdated run takes no call from the current one in the same statement', async () => {
+    const message = await stageOne(db);
+    await run(db, sql`update outbox set run = 2 where id = ${message.id}`);
+    const letter = () => ({ id: uuidv7(), recipient: 'ada@example.com', body: '{}' });
+    const calls = [1, 2].map((of) => ({ id: message.id, run: of, account: 'any', letter: letter() }));
+    const [outdated, current] = await openCalls(db, calls);
+    expect([outdated, current?.letterId]).toEqual([undefined, calls[1]?.letter.id]);
+  });
+
   it("that the ledger cannot store fails alone, and its neighbours' are stored", async () => {
     const messages = await stage(db, 20);
     const join = coalesce((settlements: readonly Settlement[]) => settleAttempts(db, settlements));
