@@ -23,11 +23,7 @@ declare module 'vitest' {
 const ROOT = join(import.meta.dirname, '../..');
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  execFileSync(
-    process.execPath,
-    [join(ROOT, 'node_modules/@typescript/native/bin/tsc'), '-p', 'tsconfig.build.json'],
-    { cwd: ROOT, stdio: 'inherit' },
-  );
+  execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'inherit' });
   const { databaseUrl, redisUrl } = readConfig([]);
   const stores = await openStores({
     databaseUrl: databaseUrl || undefined,
