@@ -58,6 +58,6 @@ async function onServer(act: (server: postgres.Sql) => Promise<unknown>): Promis
 /** The Redis database of this test worker: no two files that run at the same time share one. */
 export function workersRedisUrl(): string {
   const url = new URL(inject('redisUrl'));
-  url.pathname = `/${Number(process.env.VITEST_POOL_ID ?? 1) + 1}`;
+  url.pathname = `/${process.env.VITEST_POOL_ID ?? 1}`; // `openStage` has those from 4 on
   return url.href;
 }
