@@ -44,13 +44,16 @@ export interface Condition {
   readonly reasons: readonly AlertReason[];
   readonly firing: string;
   readonly resolved: string;
+  /** The path of the page that shows it. */
+  readonly page: string;
   /** Whether something came that no notice has told of. */
   readonly news: boolean;
 }
 
 export interface AlertPlace {
   readonly queue: string;
-  readonly link: string;
+  /** `PUBLIC_URL`: the condition says which of its pages to look at. */
+  readonly site: string;
 }
 
 interface OpenAlert {
@@ -117,11 +120,12 @@ async function openAlert(db: Database, name: string): Promise<OpenAlert> {
 /** The notice as it goes out. */
 export function compose(
   condition: Condition,
-  { queue, link }: AlertPlace,
+  { queue, site }: AlertPlace,
   status: Alert['status'],
   dedupKey: string,
 ): Alert {
   const { severity, count, reasons } = condition;
+  const link = `${site}${condition.page}`;
   const message = status === 'firing' ? condition.firing : condition.resolved;
   const lines = reasons.map(
     (r) => `• ${r.reason}: ${r.count}, oldest ${r.oldest}, for example ${r.messageIds[0] ?? '–'}`,

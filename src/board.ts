@@ -7,14 +7,16 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import type { AppControllerRoute } from '@bull-board/api/typings/app';
 import { FastifyAdapter } from '@bull-board/fastify';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { deskApiRoutes } from './admin/api.ts';
+import { deskRoutes } from './admin/desk.ts';
 import type { Config } from './config.ts';
+import { REFUSALS } from './cures.ts';
 import type { Database } from './database.ts';
 import type { Counter } from './limits.ts';
 import { requireSignIn, SAFE_METHODS } from './operators.ts';
 import { type ActResult, backlog, retryAllDead, retryMessage } from './outbox.ts';
 import { answerError, sendProblem } from './problem.ts';
 import { parseJobId, QUEUE, type QueueDoor } from './queue.ts';
-import { storyRoutes } from './story.ts';
 
 export interface BoardParts {
   readonly db: Database;
@@ -51,7 +53,8 @@ export const adminRoutes: FastifyPluginAsync<BoardParts> = async (app, parts) =>
   app.addHook('onRequest', requireSameOrigin);
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(app.answerUnknown); // of this scope: it asks for credentials before it answers
-  await app.register(storyRoutes, { db: parts.db });
+  await app.register(deskRoutes, { db: parts.db, onStaged: parts.onStaged });
+  await app.register(deskApiRoutes, { db: parts.db, onStaged: parts.onStaged, prefix: '/api' });
   await app.register(boardRoutes, { ...parts, prefix: '/queues' });
 };
 
@@ -91,6 +94,10 @@ async function boardRoutes(app: FastifyInstance, { db, queue, onStaged }: BoardP
   createBullBoard({
     queues: [
       new BullMQAdapter(queue.queue, {
+        externalJobUrl: ({ data }) => ({
+          displayText: 'Story',
+          href: `/admin/orders/${data.orderId}#${data.messageId}`,
+        }),
         description: 'One job per run of a message; a failed job is a dead letter',
       }),
     ],
@@ -110,19 +117,6 @@ async function retryAll(
   const retried = await retryAllDead(db, operator, onStaged);
   return { retried, skipped: Math.max(0, dead - retried) };
 }
-
-const REFUSALS: Readonly<
-  Record<Exclude<ActResult, 'done' | 'overtaken'>, readonly [status: number, detail: string]>
-> = {
-  unknown_message: [404, 'The ledger has no such message.'],
-  finished: [409, 'This message is finished: it was sent or discarded.'],
-  not_dead: [409, 'This message is not dead: it is on its way.'],
-  outcome_known: [409, 'It is known that this letter was not accepted: retry it, or discard it.'],
-  outcome_unknown: [
-    409,
-    'This letter may have been accepted already: confirm what happened before it is sent again.',
-  ],
-};
 
 /** A click repeated on a page that is no longer true changes nothing, and is not an error. */
 function answerAct(reply: FastifyReply, result: ActResult): FastifyReply {

@@ -53,7 +53,7 @@ import {
 import { currentHold } from './holds.ts';
 import type { Log, Process } from './lifecycle.ts';
 import { findMessageType, messageTypes } from './messages.ts';
-import { outdatedRuns, overdueMessages, type Position, type Positioned, readEpoch } from './outbox.ts';
+import { isLed, outdatedRuns, overdueMessages, type Position, type Positioned, readEpoch } from './outbox.ts';
 import {
   inspectRedis,
   type MessageRun,
@@ -388,14 +388,6 @@ function knownMigrations(): number[] {
     readFileSync(join(import.meta.dirname, root, 'migrations/meta/_journal.json'), 'utf8'),
   );
   return journal.entries.map(({ when }) => when);
-}
-
-async function isLed(db: Database, name: string): Promise<boolean> {
-  const rows = await run<{ led: boolean }>(
-    db,
-    sql`select exists (select 1 from leases where name = ${name} and until > now()) as led`,
-  );
-  return one(rows).led;
 }
 
 // ── What waits ───────────────────────────────────────────────────────────────────────────────────────────────────

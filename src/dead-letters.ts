@@ -1,19 +1,23 @@
 /**
- * `npm run dead-letters -- list|show|retry|confirm|discard|unsuppress`: the dead letters in a terminal, by the same moves as the dashboard.
+ * `npm run dead-letters -- list|show|retry|correct|redrive|confirm|discard|unsuppress`: the dead letters in a terminal, by the same moves as the dashboard.
  * Needs DATABASE_URL only. What it prints may hold addresses and the provider's words: it is for operators.
  */
 import { userInfo } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { pino } from 'pino';
 import { readConfig } from './config.ts';
+import { REFUSALS } from './cures.ts';
 import { type Database, isUnavailable, openDatabase } from './database.ts';
 import { type Lifted, unsuppress } from './deliveries.ts';
+import { ADDRESS } from './fields.ts';
 import { openHinter } from './hints.ts';
 import { command, plain } from './lifecycle.ts';
 import {
   type ActResult,
+  ANY_DEAD,
   confirmNotSent,
   confirmSent,
+  correctRecipient,
   type DeadLetter,
   deadGroups,
   deadLetters,
@@ -23,20 +27,21 @@ import {
   retryAllDead,
   retryMessage,
 } from './outbox.ts';
+import {
+  CANARY,
+  cancelRedrive,
+  countMatching,
+  findRedrives,
+  LARGEST_CANARY,
+  MOST_PER_SECOND,
+  PER_SECOND,
+  type Redrive,
+  startRedrive,
+} from './redrives.ts';
 import { DEAD_REASONS } from './schema.ts';
 
 const PAGE = 500;
 const CLI = 'npm run dead-letters --';
-
-const REFUSALS: Readonly<Record<Exclude<ActResult | Lifted, 'done'>, string>> = {
-  unknown_message: 'there is no such message',
-  finished: 'it is finished, sent or discarded',
-  overtaken: 'it was put back before',
-  not_dead: 'it is on its way, and not dead',
-  outcome_unknown: 'it may have been accepted already; show it, and see how to settle that',
-  outcome_known: 'nothing is in doubt; retry it, or discard it',
-  not_suppressed: 'its address is not suppressed',
-};
 
 /** What a person can do to one message. */
 interface Act {
@@ -113,6 +118,69 @@ export function createProgram(openDesk: () => DeadLetterDesk, say: (line: string
     });
 
   program
+    .command('correct <id>')
+    .description('puts one back with a new letter to another address')
+    .requiredOption('--to <address>', 'the right address', address)
+    .requiredOption('--note <how>', 'how you know it, for those who come after you', words)
+    .option('--as <operator>', 'who is acting', words, operator)
+    .action((id: string, options: { to: string; note: string; as: string }) =>
+      actOnEach([id], {
+        done: 'put back, for a new letter to that address',
+        putsBack: true,
+        make: (db, one) =>
+          correctRecipient(db, { id: one, email: options.to, operator: options.as, note: options.note }),
+      }),
+    );
+
+  const redrive = program
+    .command('redrive')
+    .description('puts many back: a few first, then at a rate, until letters die again');
+  redrive
+    .command('start', { isDefault: true })
+    .description('counts what matches; with --yes puts it back')
+    .addOption(new Option('--reason <reason>', 'only these').choices(DEAD_REASONS))
+    .option('--type <type>', 'only messages of this type')
+    .option('--since <time>', 'only those that are dead since then, as 2026-11-27T03:00:00Z', instant)
+    .option('--until <time>', 'only those that were dead by then', instant)
+    .option('--canary <count>', 'how many go first', upTo(LARGEST_CANARY), CANARY)
+    .option('--rate <count>', 'how many a second follow', upTo(MOST_PER_SECOND), PER_SECOND)
+    .option('--note <why>', 'why, for those who come after you', words)
+    .option('--as <operator>', 'who is acting', words, operator)
+    .option('--yes', 'not only count: begin')
+    .action(async (options: RedriveOptions) => {
+      const { db } = openDesk();
+      const { reason = null, type = null, since = null, until = null } = options;
+      const filter = { reason, type, since, until };
+      const { matched, retriable } = await countMatching(db, filter);
+      const left = matched - retriable;
+      say(`match: ${matched}${left > 0 ? `, of which ${left} are left alone, outcome unknown` : ''}`);
+      if (!options.yes) return say(retriable > 0 ? 'Nothing was done. To put them back add: --yes' : '');
+      const { canary, rate: perSecond, note = null, as } = options;
+      const started = await startRedrive(db, { filter, canary, perSecond, note, operator: as });
+      if (started.outcome === 'nothing_matches')
+        throw new Error('nothing matches that a retry would put back');
+      if (started.outcome === 'under_way') throw new Error(`a redrive is under way already: ${started.id}`);
+      say(`begun: ${started.id}. The relay carries it on; see how with: ${CLI} redrive show`);
+    });
+  redrive
+    .command('show')
+    .description('how the latest ones are getting on')
+    .action(async () => {
+      const redrives = await findRedrives(openDesk().db, { limit: 5 });
+      if (redrives.length === 0) say('There has been no redrive.');
+      for (const one of redrives) say(redriveLine(one));
+    });
+  redrive
+    .command('cancel')
+    .description('ends the one that is under way; what is put back goes its way')
+    .action(async () => {
+      const { db } = openDesk();
+      const [latest] = await findRedrives(db, { limit: 1 });
+      if (!latest || !(await cancelRedrive(db, latest.id))) throw new Error('no redrive is under way');
+      say(`cancelled: ${latest.id}`);
+    });
+
+  program
     .command('discard <ids...>')
     .description('gives dead letters up: nobody will hear of these orders')
     .requiredOption('--note <why>', 'why, for those who come after you', words)
@@ -160,7 +228,7 @@ export function createProgram(openDesk: () => DeadLetterDesk, say: (line: string
     let after: DeadLetter | undefined;
     do {
       const page: DeadLetter[] = await deadLetters(db, {
-        reason: only,
+        filter: { ...ANY_DEAD, reason: only },
         limit: PAGE,
         ...(after ? { after } : {}),
       });
@@ -181,7 +249,7 @@ export function createProgram(openDesk: () => DeadLetterDesk, say: (line: string
         if (act.putsBack) hint();
       } else if (result === 'not_dead' && act.putsBack) say(`${id}  nothing to do: it is on its way`);
       else {
-        say(`${id}  refused: ${REFUSALS[result]}`);
+        say(`${id}  refused: ${REFUSALS[result][1]}`);
         refused += 1;
       }
     }
@@ -202,6 +270,52 @@ function words(text: string): string {
   if (text.trim() !== '') return text;
   throw new InvalidArgumentError('It says nothing.');
 }
+
+function address(text: string): string {
+  if (new RegExp(ADDRESS.pattern, 'u').test(text)) return text;
+  throw new InvalidArgumentError(`It must be ${ADDRESS.words}.`);
+}
+
+function instant(text: string): string {
+  if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(text) && !Number.isNaN(Date.parse(text))) return text;
+  throw new InvalidArgumentError('A time is written as 2026-11-27T03:00:00Z.');
+}
+
+const upTo = (most: number) => (text: string) => {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 1 && number <= most) return number;
+  throw new InvalidArgumentError(`A whole number from 1 to ${most}.`);
+};
+
+interface RedriveOptions {
+  readonly reason?: string;
+  readonly type?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly canary: number;
+  readonly rate: number;
+  readonly note?: string;
+  readonly as: string;
+  readonly yes?: boolean;
+}
+
+const redriveLine = ({
+  id,
+  matched,
+  putBack,
+  accepted,
+  failed,
+  underWay,
+  ended,
+  passedAt,
+  operator,
+}: Redrive) =>
+  [
+    id,
+    (ended ?? (passedAt ? 'under way' : 'first ones')).padEnd(10),
+    `${putBack} of ${matched} put back; of the last ones ${accepted} accepted, ${failed} dead again, ${underWay} on their way`,
+    `by ${operator}`,
+  ].join('  ');
 
 function summary(counts: ReadonlyMap<string, number>): string {
   const total = [...counts.values()].reduce((sum, count) => sum + count);
@@ -264,7 +378,14 @@ const advice = ({ id, reason }: DeadLetter): string[] => [
           'Else give it up:',
           `  ${CLI} discard ${id} --note '<why>'`,
         ]
-      : ['Put it back, or give it up:', `  ${CLI} retry ${id}`, `  ${CLI} discard ${id} --note '<why>'`]),
+      : [
+          'Put it back, or give it up:',
+          `  ${CLI} retry ${id}`,
+          ...(reason === 'refused'
+            ? [`  ${CLI} correct ${id} --to '<the right address>' --note '<how you know>'`]
+            : []),
+          `  ${CLI} discard ${id} --note '<why>'`,
+        ]),
   'What each reason asks for stands in docs/operations.md, under Dead letters.',
 ];
 

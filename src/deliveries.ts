@@ -4,7 +4,7 @@
  */
 import { sql } from 'drizzle-orm';
 import { type Database, run } from './database.ts';
-import { acceptReported } from './outbox.ts';
+import { acceptReported, addressOf } from './outbox.ts';
 
 /** A report as it came, of what was read in it. */
 export interface ProviderEvent {
@@ -124,7 +124,7 @@ export async function unsuppress(
   const [row] = await run<{ done: boolean }>(
     db,
     sql`with k as (
-          select o.id, o.run, lower(coalesce(n.recipient, c.email)) as address from outbox o
+          select o.id, o.run, lower(coalesce(n.recipient, ${addressOf('o')})) as address from outbox o
           left join notifications n on n.message_id = o.id and n.replaced_at is null
           left join orders r on r.id = o.order_id
           left join customers c on c.id = r.customer_id

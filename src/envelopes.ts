@@ -12,7 +12,9 @@ import {
   locking,
   type OpeningCall,
   REPEATABLE_FOR_SECONDS,
+  recordDeaths,
   type Settlement,
+  whoDied,
 } from './outbox.ts';
 import type { MessageRun } from './queue.ts';
 
@@ -183,10 +185,15 @@ export async function settleEnvelope(
             position = case when not f.dissolves then n.position end,
             largest_batch = coalesce(${largestBatch}::int, n.largest_batch)
           from fate f where n.envelope_id = f.id and n.accepted_at is null
+        ), told as (
+          insert into message_events (message_id, run, event, code, detail)
+          select g.id, g.run, 'answered', ${answer}::text, ${detail}::text from given g, latest where ${answer}::text is not null
         ), messages as (
           update outbox o set ${attemptEnded}, dead_reason = x.dead
           from k join given g using (id, run), latest, (select ${dead}::text as dead, ${circling ?? null}::text as circling, null::text as looked) x
-          where o.id = k.id and ${may('settle', 'k')}
+          where o.id = k.id and ${may('settle', 'k')} returning ${whoDied}
+        ), deaths as (
+          ${recordDeaths('messages')}
         )
         select from latest`,
     'settleEnvelope',

@@ -18,6 +18,9 @@ export const ADDRESS: Form = {
   words: 'one e-mail address in ASCII, such as ada@example.com, of 254 characters at most',
 };
 
+/** An id of ours, in any case; no other form that Postgres would take. */
+export const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
 /** Postgres refuses lone surrogates, and a letter that calls somebody nothing looks broken. */
 export const NAME: Form = {
   pattern:

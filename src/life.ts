@@ -43,6 +43,7 @@ export const MOVES = {
   recordFailure: { from: ['enqueued'], to: ['dead'], expects: ['run'] },
   // a person's
   retry: { from: ['dead'], to: ['staged'], expects: ['run'] },
+  correct: { from: ['dead'], to: ['staged'], expects: [] },
   discard: { from: ['dead'], to: ['discarded'], expects: [] },
   confirmSent: { from: ['dead'], to: ['sent'], expects: [] },
   confirmNotSent: { from: ['dead'], to: ['staged'], expects: [] },

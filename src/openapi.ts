@@ -105,10 +105,16 @@ export const documentOf = (publicUrl: string): FastifyDynamicSwaggerOptions => (
       { name: 'customers', description: 'Whom letters go to' },
       { name: 'orders', description: 'Orders, and what became of their letters' },
       { name: 'webhooks', description: 'What the mail provider tells of letters' },
+      { name: 'operators', description: 'Dead letters, and what is done about them' },
     ],
     components: {
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', description: 'A key of API_KEYS' },
+        basic: {
+          type: 'http',
+          scheme: 'basic',
+          description: 'An account of the dashboard; a viewer can only look',
+        },
         webhook: {
           type: 'apiKey',
           in: 'header',

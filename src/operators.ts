@@ -14,6 +14,13 @@ declare module 'fastify' {
   }
 }
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** It changes nothing although its method could: what is asked is not to stand in its address. */
+    reads?: boolean;
+  }
+}
+
 type Role = 'operator' | 'viewer';
 
 /** They change nothing. */
@@ -47,7 +54,11 @@ export async function requireSignIn(
           given: request.headers.authorization !== undefined,
           detail: 'Sign in as an operator or as a viewer.',
         });
-      } else if (request.role === 'viewer' && !SAFE_METHODS.has(request.method))
+      } else if (
+        request.role === 'viewer' &&
+        !SAFE_METHODS.has(request.method) &&
+        !request.routeOptions.config.reads
+      )
         void sendProblem(reply, 403, 'A viewer can look, and nothing else.');
       else done();
     }),

@@ -3,9 +3,11 @@
  * items, message and idempotency key together, and those of concurrent orders with them: postgres.js can run the rest of an interactive transaction on another
  * connection in autocommit when the backend dies in between.
  */
+
 import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import { type Database, recordset, run } from './database.ts';
+import { UUID } from './fields.ts';
 import type { MessageTypeName } from './messages.ts';
 import { orderTotal } from './money.ts';
 import {
@@ -16,7 +18,7 @@ import {
   type Replay,
   type StoredAnswer,
 } from './replays.ts';
-import type { DeadReason } from './schema.ts';
+import { type DeadReason, writer } from './schema.ts';
 
 export interface Customer {
   readonly customerId: string;
@@ -242,7 +244,7 @@ async function moveOrder(db: Database, move: Move, key: IdempotencyKey | null): 
           select * from outbox where order_id = ${id}
           union all
           select m.* from o, jsonb_populate_record(null::outbox, jsonb_build_object('id', ${messageId}::text, 'type', ${type}::text,
-            'order_id', o.id, 'created_at', now(), 'seq', ${LAST_SEQ}::bigint)) as m
+            'order_id', o.id, 'created_at', now(), 'created_by', ${writer}, 'seq', ${LAST_SEQ}::bigint)) as m
         ), shown as (
           ${shown('o', 'letters')}
         ), key as (
@@ -304,6 +306,10 @@ interface TimelineEvent {
   /** ISO 8601, UTC. */
   readonly at: string;
   readonly event: string;
+  /** Of a death. */
+  readonly reason?: DeadReason;
+  /** Which process it was, or which operator. */
+  readonly by?: string;
 }
 
 export interface Order {
@@ -330,6 +336,14 @@ const reported = (message: string) =>
   sql.raw(`select case when max(n.complained_at) is not null then 'complained' when max(n.bounced_at) is not null then 'bounced'
     when max(n.delivered_at) is not null then 'delivered' else 'sent' end from notifications n where n.message_id = ${message}.id`);
 
+/** A process as people read it: without the name that all of ours have in front. */
+const processOf = (column: string) => sql.raw(`replace(${column}, 'order-notifications ', '')`);
+
+/** What people did, as an event. */
+const ACTED =
+  sql.raw(`case a.action when 'retry' then 'retried' when 'correct' then 'address corrected' when 'confirm_sent' then 'confirmed as sent'
+  when 'confirm_not_sent' then 'confirmed as not sent' else 'address allowed again' end`);
+
 /** @param messages the table with the order's messages. */
 const orderColumns = (
   messages: 'outbox' | 'letters',
@@ -341,17 +355,27 @@ const orderColumns = (
       'status', case when m.sent_at is not null then (${reported('m')}) when m.discarded_at is not null then 'discarded'
         when m.dead_at is not null then 'dead' when m.enqueued_at is not null then 'enqueued' else 'staged' end,
       'timeline', (
-        select json_agg(json_build_object('at', ${iso('e.at')}, 'event', e.event) order by e.at, e.place) from (
-          values (1, 'staged', m.created_at), (3, 'enqueued', m.enqueued_at), (5, 'sent', m.sent_at), (6, 'dead', m.dead_at), (7, 'discarded', m.discarded_at)
+        select json_agg(json_build_object('at', ${iso('e.at')}, 'event', e.event, 'reason', e.reason, 'by', e.by) order by e.at, e.place) from (
+          values (1, 'staged', null, m.created_at, ${processOf('m.created_by')}), (3, 'enqueued', null, m.enqueued_at, ${processOf('m.enqueued_by')}),
+            (5, 'sent', null, m.sent_at, (select ${processOf('max(n.accepted_by)')} from notifications n where n.message_id = m.id)),
+            (7, 'discarded', null, m.discarded_at, (select max(a.operator) from operator_actions a where a.message_id = m.id and a.action = 'discard'))
           union all
-          select 4, 'answered: ' || n.answer, n.answered_at from notifications n where n.message_id = m.id and n.answer <> 'accepted'
+          select case h.event when 'answered' then 4 when 'dead' then 6 else 2 end, case h.event when 'answered' then 'answered: ' || h.code else h.event end,
+            case h.event when 'dead' then h.code end, h.at, ${processOf('h.by')} from message_events h where h.message_id = m.id
           union all
-          select r.place, r.event, r.at from notifications n,
+          -- What an earlier release wrote down, which knew of no such events: they bear the time of their statement.
+          select 6, 'dead', m.dead_reason, m.dead_at, null
+            where not exists (select from message_events h where h.message_id = m.id and h.event = 'dead' and h.at = m.dead_at)
+          union all
+          select 4, 'answered: ' || n.answer, null, n.answered_at, null from notifications n where n.message_id = m.id and n.answer <> 'accepted'
+            and not exists (select from message_events h where h.message_id = m.id and h.event = 'answered' and h.at = n.answered_at)
+          union all
+          select r.place, r.event, null, r.at, null from notifications n,
             lateral (values (8, 'delivered', n.delivered_at), (9, 'bounced', n.bounced_at), (10, 'complained', n.complained_at)) as r (place, event, at)
             where n.message_id = m.id
           union all
-          select 2, 'retried', a.at from operator_actions a where a.message_id = m.id and a.action = 'retry'
-        ) as e (place, event, at) where e.at is not null)
+          select 2, ${ACTED}, null, a.at, a.operator from operator_actions a where a.message_id = m.id and a.action <> 'discard'
+        ) as e (place, event, reason, at, by) where e.at is not null)
     )) order by m.seq), '[]')
     from ${sql.raw(messages)} m where m.order_id = o.id) as notifications`;
 
@@ -391,5 +415,38 @@ export async function listOrders(
     db,
     sql`select ${orderColumns('outbox')} from (select * from orders o ${where} order by o.id desc limit ${limit}) o order by o.id desc`,
     'listOrders',
+  );
+}
+
+/** An order in a list of what was found. */
+export interface OrderLine {
+  readonly id: string;
+  readonly status: OrderStatus;
+  readonly createdAt: string;
+  readonly customer: string;
+  readonly dead: number;
+}
+
+/** So many orders are found at most, of so many customers with the same address. */
+const MOST_FOUND = 50;
+
+/**
+ * The newest orders that `words` may mean: the id of an order, of a message or of a customer, or an address, whole, in any case.
+ * Asked for by people, who hold but a piece of paper or a log line.
+ */
+export async function searchOrders(db: Database, words: string): Promise<OrderLine[]> {
+  const isId = UUID.test(words);
+  if (!isId && !words.includes('@')) return [];
+  const ids = isId
+    ? sql`select id from orders where id = ${words}::uuid union select order_id from outbox where id = ${words}::uuid
+          union (select id from orders where customer_id = ${words}::uuid order by id desc limit ${MOST_FOUND})`
+    : sql`select f.id from (select id from customers where lower(email) = lower(${words}::text) limit ${MOST_FOUND}) c,
+            lateral (select o.id from orders o where o.customer_id = c.id order by o.id desc limit ${MOST_FOUND}) f`;
+  return run<OrderLine>(
+    db,
+    sql`select o.id, o.status, ${iso('o.created_at')} as "createdAt", c.name as customer,
+          (select count(*)::int from outbox m where m.order_id = o.id and m.dead_at is not null and m.discarded_at is null) as dead
+        from orders o join customers c on c.id = o.customer_id where o.id in (${ids}) order by o.id desc limit ${MOST_FOUND}`,
+    'searchOrders',
   );
 }

@@ -13,11 +13,14 @@ import { type SQL, sql } from 'drizzle-orm';
 import { array, type Database, recordset, run } from './database.ts';
 import { inState, may } from './life.ts';
 import type { Enqueueable, MessageRun } from './queue.ts';
-import type { DeadReason } from './schema.ts';
+import { type DeadReason, writer } from './schema.ts';
 
 export interface StagedMessage extends Enqueueable {
   readonly seq: string;
 }
+
+/** Where a message's next letter goes, with its customer as `c`: to the address that a person has corrected, else to the customer's. */
+export const addressOf = (message: string) => sql.raw(`coalesce(${message}.recipient, c.email)`);
 
 /** `with given …, k …`: the messages of a statement, and their rows, locked in order of id. Guards go on `k`. */
 export function locking(messages: readonly MessageRun[]): SQL {
@@ -55,6 +58,16 @@ export async function giveLeaseBack(db: Database, name: string, holder: string):
   await run(db, sql`delete from leases where name = ${name} and holder = ${holder}`, 'giveLeaseBack');
 }
 
+/** Whether anybody holds the lease of that name. */
+export async function isLed(db: Database, name: string): Promise<boolean> {
+  const [row] = await run<{ led: boolean }>(
+    db,
+    sql`select exists (select 1 from leases where name = ${name} and until > now()) as led`,
+    'isLed',
+  );
+  return row?.led ?? false;
+}
+
 const leaseHeld = (holder: string) =>
   sql`exists (select 1 from leases where name = 'relay' and holder = ${holder} and until > now())`;
 
@@ -87,7 +100,7 @@ export async function markEnqueued(
   await run(
     db,
     sql`with ${locking(messages)}
-        update outbox o set enqueued_at = now(), enqueue_failures = 0
+        update outbox o set enqueued_at = now(), enqueued_by = ${writer}, enqueue_failures = 0
         from k join given g using (id, run)
         where o.id = k.id and ${may('enqueue', 'k')} and ${leaseHeld(holder)}`,
     'markEnqueued',
@@ -106,11 +119,14 @@ export async function chargeEnqueue(
   await run(
     db,
     sql`with ${locking(messages)}
-        update outbox o set enqueue_failures = k.enqueue_failures + 1,
-          dead_at = case when k.enqueue_failures + 1 >= ${ENQUEUE_TRIES}::int then now() end,
-          dead_reason = case when k.enqueue_failures + 1 >= ${ENQUEUE_TRIES}::int then 'not_enqueueable' end
-        from k join given g using (id, run)
-        where o.id = k.id and ${may('chargeEnqueue', 'k')} and ${leaseHeld(holder)}`,
+        , charged as (
+          update outbox o set enqueue_failures = k.enqueue_failures + 1,
+            dead_at = case when k.enqueue_failures + 1 >= ${ENQUEUE_TRIES}::int then now() end,
+            dead_reason = case when k.enqueue_failures + 1 >= ${ENQUEUE_TRIES}::int then 'not_enqueueable' end
+          from k join given g using (id, run)
+          where o.id = k.id and ${may('chargeEnqueue', 'k')} and ${leaseHeld(holder)} returning ${whoDied}
+        )
+        ${recordDeaths('charged')}`,
     'chargeEnqueue',
   );
 }
@@ -153,6 +169,10 @@ export async function deadMessages(db: Database, limit: number, after = START): 
   );
 }
 
+const recordRestaged = sql.raw(
+  "insert into message_events (message_id, run, event) select id, run, 'restaged' from restaged",
+);
+
 /** enqueued → staged, for messages whose job Redis no longer has. Guarded by the mark that the sweep has seen. */
 export async function restage(
   db: Database,
@@ -166,10 +186,12 @@ export async function restage(
             lost.map(({ id, at }) => ({ id, at })),
             's (id uuid, at timestamptz)',
           )}
+        ), restaged as (
+          update outbox o set enqueued_at = null
+          from k join given g using (id, run) join seen s using (id)
+          where o.id = k.id and ${may('restage', 'k')} and k.enqueued_at = s.at and ${leaseHeld(holder)} returning o.id, o.run
         )
-        update outbox o set enqueued_at = null
-        from k join given g using (id, run) join seen s using (id)
-        where o.id = k.id and ${may('restage', 'k')} and k.enqueued_at = s.at and ${leaseHeld(holder)}`,
+        ${recordRestaged}`,
     'restage',
   );
 }
@@ -189,10 +211,14 @@ export async function restageAll(
     sql`with page as (
           select id from outbox o where ${may('restageAll', 'o')} and enqueued_at < ${before}::timestamptz
           order by enqueued_at, id limit ${limit}
-        ), k as materialized (select id from outbox where id in (select id from page) order by id for update)
-        update outbox o set enqueued_at = null from k
-        where o.id = k.id and ${may('restageAll', 'o')} and o.enqueued_at < ${before}::timestamptz and ${leaseHeld(holder)}
-        returning 1`,
+        ), k as materialized (
+          select id from outbox where id in (select id from page) order by id for update
+        ), restaged as (
+          update outbox o set enqueued_at = null from k
+          where o.id = k.id and ${may('restageAll', 'o')} and o.enqueued_at < ${before}::timestamptz and ${leaseHeld(holder)}
+          returning o.id, o.run
+        )
+        ${recordRestaged} returning 1`,
     'restageAll',
   );
   return rows.length;
@@ -256,7 +282,9 @@ export async function purgeFinished(db: Database, days: number, limit: number): 
   const rows = await run(
     db,
     sql`with page as materialized (${page} for update skip locked),
-          letters as (delete from notifications n using page p where n.message_id = p.id)
+          letters as (delete from notifications n using page p where n.message_id = p.id),
+          events as (delete from message_events e using page p where e.message_id = p.id),
+          changes as (update operator_actions a set change = null from page p where a.message_id = p.id and a.change is not null)
         delete from outbox o using page p where o.id = p.id returning 1`,
     'purgeFinished',
   );
@@ -368,12 +396,12 @@ export async function startMessages(
               select coalesce(json_agg(json_build_object('sku', i.sku, 'name', i.name, 'quantity', i.quantity, 'unitPrice', i.unit_price) order by i.position), '[]')
               from order_items i where i.order_id = o.id and n.id is null
             )) end as "order",
-          case when c.id is null then null else json_build_object('email', c.email, 'name', c.name) end as customer,
+          case when c.id is null then null else json_build_object('email', ${addressOf('k')}, 'name', c.name) end as customer,
           case when n.id is null then null else json_build_object('id', n.id, 'body', n.body, 'account', n.account, 'answer', n.answer,
             'unknownForSeconds', extract(epoch from now() - n.first_unknown_at), 'largestBatch', n.largest_batch,
             'envelope', case when e.id is null then null else json_build_object('id', e.id,
               'dueInMs', greatest(0, ceil(extract(epoch from e.due_at - now()) * 1000))) end) end as letter,
-          exists (select from suppressions s where s.address = lower(coalesce(n.recipient, c.email))) as suppressed,
+          exists (select from suppressions s where s.address = lower(coalesce(n.recipient, ${addressOf('k')}))) as suppressed,
           (select h.reason from holds h where h.name = 'sending') as held
         from k
         left join orders o on o.id = k.order_id
@@ -502,7 +530,7 @@ export async function markSent(db: Database, acceptances: readonly Acceptance[])
         ), k as materialized (
           select id from outbox where id in (select message_id from accepted) order by id for update
         ), letters as (
-          update notifications n set accepted_at = now(), provider_id = a.provider_id, answer = 'accepted', answer_detail = null, answered_at = now()
+          update notifications n set accepted_at = now(), accepted_by = ${writer}, provider_id = a.provider_id, answer = 'accepted', answer_detail = null, answered_at = now()
           from accepted a join k on k.id = a.message_id
           where n.id = a.letter_id and n.message_id = a.message_id and n.accepted_at is null
           returning n.message_id
@@ -539,6 +567,15 @@ export interface Settlement extends MessageRun {
 export const answered = (answer: SQL, detail: SQL) =>
   sql`answer = coalesce(${answer}, n.answer), answer_detail = case when ${answer} is null then n.answer_detail else ${detail} end,
             answered_at = case when ${answer} is null then n.answered_at else now() end`;
+
+/** What `recordDeaths` needs of the rows that a statement has moved. */
+export const whoDied = sql.raw('o.id, o.run, o.dead_reason');
+
+/** Puts down those of a CTE that are dead now, for the day on which a retry has wiped that off the message. */
+export const recordDeaths = (moved: string) =>
+  sql.raw(
+    `insert into message_events (message_id, run, event, code) select id, run, 'dead', dead_reason from ${moved} where dead_reason is not null`,
+  );
 
 /** An attempt's orderly end, of the row `o` as it was locked in `k`, by what `x` says of it: `dead`, `circling`, `looked`. */
 export const attemptEnded = sql`starts = case when x.looked is null then 0 else greatest(k.starts - 1, 0) end,
@@ -579,12 +616,17 @@ export async function settleAttempts(db: Database, settlements: readonly Settlem
           where n.id = x.letter_id and n.attempts = x.attempt and n.accepted_at is null
         ), overtaken as (
           select c.id from called c join outcome x on c.id = x.letter_id where c.attempts > x.attempt
+        ), told as (
+          insert into message_events (message_id, run, event, code, detail)
+          select x.id, x.run, 'answered', x.answer, x.detail from outcome x join k on k.id = x.id where x.letter_id is not null and x.answer is not null
+        ), ended as (
+          update outbox o set ${attemptEnded},
+            -- Nor does its refusal prove anything while a later call is under way, which may yet be accepted.
+            dead_reason = case when x.dead = 'refused' and x.letter_id in (select id from overtaken) then 'outcome_unknown' else x.dead end
+          from k join outcome x using (id, run)
+          where o.id = k.id and ${may('settle', 'k')} returning ${whoDied}
         )
-        update outbox o set ${attemptEnded},
-          -- Nor does its refusal prove anything while a later call is under way, which may yet be accepted.
-          dead_reason = case when x.dead = 'refused' and x.letter_id in (select id from overtaken) then 'outcome_unknown' else x.dead end
-        from k join outcome x using (id, run)
-        where o.id = k.id and ${may('settle', 'k')}`,
+        ${recordDeaths('ended')}`,
     'settleAttempts',
   );
   return settlements.map(() => true);
@@ -650,7 +692,8 @@ export type ActResult =
   | 'overtaken'
   | 'not_dead'
   | 'outcome_unknown'
-  | 'outcome_known';
+  | 'outcome_known'
+  | 'perhaps_accepted';
 
 /**
  * dead → staged, as the next run, with all attempts again. Repeated, it changes nothing: `run` is the one that the
@@ -677,8 +720,10 @@ export async function retryMessage(
   );
 }
 
-const putBack = sql`dead_at = null, dead_reason = null, alerted_at = null, enqueued_at = null, enqueue_failures = 0, ${unburdened}`;
-const retriable = sql`${may('retry', 'k')} and k.dead_reason <> 'outcome_unknown'`;
+/** What a message sheds as it goes back to the relay. */
+export const putBack = sql`dead_at = null, dead_reason = null, alerted_at = null, enqueued_at = null, enqueue_failures = 0, ${unburdened}`;
+/** Whether the message in the row `k` is one that a retry puts back. */
+export const retriable = sql`${may('retry', 'k')} and k.dead_reason <> 'outcome_unknown'`;
 
 interface ActRow {
   readonly sent_at: string | null;
@@ -687,6 +732,8 @@ interface ActRow {
   readonly dead_reason: DeadReason | null;
   readonly current: boolean;
   readonly done: boolean;
+  /** Where a letter that may have been accepted was the last thing that could be in the way. */
+  readonly frozen?: boolean;
 }
 
 async function act(db: Database, statement: SQL, name: string): Promise<ActResult> {
@@ -696,7 +743,8 @@ async function act(db: Database, statement: SQL, name: string): Promise<ActResul
   if (row.sent_at || row.discarded_at) return 'finished';
   if (!row.current) return 'overtaken';
   if (!row.dead_at) return 'not_dead';
-  return row.dead_reason === 'outcome_unknown' ? 'outcome_unknown' : 'outcome_known';
+  if (row.dead_reason === 'outcome_unknown') return 'outcome_unknown';
+  return row.frozen ? 'perhaps_accepted' : 'outcome_known';
 }
 
 /**
@@ -762,6 +810,38 @@ export async function discardMessage(
   );
 }
 
+/**
+ * dead → staged, as the next run, with a new letter to another address. Refused while a letter of this message may have been accepted:
+ * that would be a second one. The addresses before and after stand with the act, for as long as the message does.
+ * @param email must be as the schema of a customer wants it.
+ */
+export async function correctRecipient(
+  db: Database,
+  { id, email, operator, note }: { id: string; email: string; operator: string; note: string },
+): Promise<ActResult> {
+  return act(
+    db,
+    sql`with k as materialized (select * from outbox where id = ${id} for update),
+        letter as materialized (
+          select n.* from notifications n join k on k.id = n.message_id where n.replaced_at is null for update of n
+        ), moved as (
+          update outbox o set run = k.run + 1, recipient = ${email}, ${putBack} from k
+          where o.id = k.id and ${may('correct', 'k')} and k.dead_reason <> 'outcome_unknown'
+            and not exists (select from letter where first_unknown_at is not null or accepted_at is not null or envelope_id is not null)
+          returning o.id
+        ), replaced as (
+          update notifications n set replaced_at = now() from moved, letter where n.id = letter.id
+        ), audit as (
+          insert into operator_actions (operator, action, message_id, run, note, change)
+          select ${operator}, 'correct', k.id, k.run, ${note}, json_build_object('from', coalesce(letter.recipient, ${addressOf('k')}), 'to', ${email}::text)
+          from k join moved using (id) left join letter on true left join orders r on r.id = k.order_id left join customers c on c.id = r.customer_id
+        )
+        select k.sent_at, k.discarded_at, k.dead_at, k.dead_reason, true as current, exists (select 1 from moved) as done,
+          exists (select 1 from letter) as frozen from k`,
+    'correctRecipient',
+  );
+}
+
 interface Confirmation {
   readonly id: string;
   readonly operator: string;
@@ -820,31 +900,102 @@ export interface DeadLetter extends Positioned {
   readonly createdAt: string;
 }
 
+/** Which dead letters: of that reason, of that type, dead since and until then (ISO 8601). Null where it does not matter. */
+export interface DeadFilter {
+  readonly reason: string | null;
+  readonly type: string | null;
+  readonly since: string | null;
+  readonly until: string | null;
+}
+export const ANY_DEAD: DeadFilter = { reason: null, type: null, since: null, until: null };
+
+/** `filter` as a condition on the outbox row of that alias. Only what matters is asked, so that the planner sees the index for it. */
+export function matching({ reason, type, since, until }: DeadFilter, alias: string): SQL {
+  const column = (name: string) => sql.raw(`${alias}.${name}`);
+  const conditions = [
+    inState(['dead'], alias),
+    ...(reason === null ? [] : [sql`${column('dead_reason')} = ${reason}::text`]),
+    ...(type === null ? [] : [sql`${column('type')} = ${type}::text`]),
+    ...(since === null ? [] : [sql`${column('dead_at')} >= ${since}::timestamptz`]),
+    ...(until === null ? [] : [sql`${column('dead_at')} <= ${until}::timestamptz`]),
+  ];
+  return sql.join(conditions, sql` and `);
+}
+
+/** How many dead letters there are of each reason, the largest group first. */
+export async function deadCounts(
+  db: Database,
+  filter = ANY_DEAD,
+): Promise<{ readonly reason: DeadReason; readonly count: number }[]> {
+  return run<{ reason: DeadReason; count: number }>(
+    db,
+    sql`select dead_reason as reason, count(*)::int as count from outbox o where ${matching(filter, 'o')}
+        group by dead_reason order by count desc, reason`,
+    'deadCounts',
+  );
+}
+
 /** Dead letters with what is known of them, oldest first; `id` asks for one alone. */
 export async function deadLetters(
   db: Database,
   {
     id = null,
-    reason = null,
+    filter = ANY_DEAD,
     limit,
     after = START,
-  }: { id?: string | null; reason?: string | null; limit: number; after?: Position },
+  }: { id?: string | null; filter?: DeadFilter; limit: number; after?: Position },
 ): Promise<DeadLetter[]> {
   return run<DeadLetter>(
     db,
     sql`select o.id, o.run, o.type, o.order_id as "orderId", o.dead_at::text as at, o.dead_reason as reason, n.answer,
-          n.answer_detail as detail, coalesce(n.recipient, c.email) as recipient, coalesce(n.attempts, 0) + coalesce(e.attempts - 1, 0) as attempts, o.created_at::text as "createdAt"
+          n.answer_detail as detail, coalesce(n.recipient, ${addressOf('o')}) as recipient, coalesce(n.attempts, 0) + coalesce(e.attempts - 1, 0) as attempts, o.created_at::text as "createdAt"
         from outbox o
         left join notifications n on n.message_id = o.id and n.replaced_at is null
         left join envelopes e on e.id = n.envelope_id
         left join orders r on r.id = o.order_id
         left join customers c on c.id = r.customer_id
-        where ${inState(['dead'], 'o')}
-          and (${id}::uuid is null or o.id = ${id}::uuid) and (${reason}::text is null or o.dead_reason = ${reason}::text)
+        where ${matching(filter, 'o')} ${id === null ? sql`` : sql`and o.id = ${id}`}
           and (o.dead_at, o.id) > (${after.at}::timestamptz, ${after.id}::uuid)
         order by o.dead_at, o.id limit ${limit}`,
     'deadLetters',
   );
+}
+
+/** What an order's story tells of a message beyond its timeline. */
+export interface LetterFacts {
+  readonly id: string;
+  readonly run: number;
+  /** Where it went, or will go. */
+  readonly recipient: string | null;
+  /** Whether there is a frozen letter to look at. */
+  readonly frozen: boolean;
+  /** The provider's own words of its last answer. */
+  readonly detail: string | null;
+}
+
+export async function letterFacts(db: Database, orderId: string): Promise<LetterFacts[]> {
+  return run<LetterFacts>(
+    db,
+    sql`select o.id, o.run, coalesce(n.recipient, ${addressOf('o')}) as recipient, n.body is not null as frozen, n.answer_detail as detail
+        from outbox o join orders r on r.id = o.order_id join customers c on c.id = r.customer_id
+        left join notifications n on n.message_id = o.id and n.replaced_at is null
+        where o.order_id = ${orderId} order by o.seq`,
+    'letterFacts',
+  );
+}
+
+/** The exact text of a message's letter in force, and its order; undefined where there is none, or none any more. */
+export async function frozenLetter(
+  db: Database,
+  id: string,
+): Promise<{ readonly orderId: string; readonly body: string } | undefined> {
+  const [letter] = await run<{ orderId: string; body: string }>(
+    db,
+    sql`select o.order_id as "orderId", n.body from outbox o
+        join notifications n on n.message_id = o.id and n.replaced_at is null and n.body is not null where o.id = ${id}`,
+    'frozenLetter',
+  );
+  return letter;
 }
 
 /** What a person has done to a message. */
@@ -928,10 +1079,12 @@ export async function recordFailedJobs(db: Database, runs: readonly MessageRun[]
   const rows = await run(
     db,
     sql`with ${locking(runs)}
-        update outbox o set dead_at = now(), dead_reason = 'job_failed'
-        from k join given g using (id, run)
-        where o.id = k.id and ${may('recordFailure', 'k')}
-        returning 1`,
+        , failed as (
+          update outbox o set dead_at = now(), dead_reason = 'job_failed'
+          from k join given g using (id, run)
+          where o.id = k.id and ${may('recordFailure', 'k')} returning ${whoDied}
+        )
+        ${recordDeaths('failed')} returning 1`,
     'recordFailedJobs',
   );
   return rows.length;

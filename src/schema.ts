@@ -45,16 +45,23 @@ export const DEAD_REASONS = [
 ] as const;
 export type DeadReason = (typeof DEAD_REASONS)[number];
 
+/** Who writes: which process, on which machine. `src/database.ts` gives its connections that name. */
+export const writer = sql`current_setting('application_name')`;
+
 /** An amount of money in minor units: never negative, and exact as a JSON number. */
 const amountCheck = (name: string, column: string) =>
   check(name, sql.raw(`${column} between 0 and 9007199254740991`));
 
-export const customers = pgTable('customers', {
-  id: uuid('id').primaryKey(),
-  email: text('email').notNull(),
-  name: text('name').notNull(),
-  createdAt: createdAt(),
-});
+export const customers = pgTable(
+  'customers',
+  {
+    id: uuid('id').primaryKey(),
+    email: text('email').notNull(),
+    name: text('name').notNull(),
+    createdAt: createdAt(),
+  },
+  (t) => [index('customers_by_email').on(sql`lower(${t.email})`)],
+);
 
 export const orders = pgTable(
   'orders',
@@ -129,10 +136,14 @@ export const outbox = pgTable(
     /** Calls in a row that ended without spending an attempt while nothing held sending, and since when. */
     unspent: integer('unspent').notNull().default(0),
     unspentSince: instant('unspent_since'),
+    /** Where its next letter goes instead of to its customer: what a person has corrected. */
+    recipient: text('recipient'),
     /** Times that Redis refused this message while it took others. */
     enqueueFailures: smallint('enqueue_failures').notNull().default(0),
     createdAt: createdAt(),
+    createdBy: text('created_by').default(writer),
     enqueuedAt: instant('enqueued_at'),
+    enqueuedBy: text('enqueued_by'),
     sentAt: instant('sent_at'),
     deadAt: instant('dead_at'),
     deadReason: text('dead_reason', { enum: DEAD_REASONS }),
@@ -146,6 +157,10 @@ export const outbox = pgTable(
       .on(t.enqueuedAt, t.id)
       .where(sql`enqueued_at is not null and sent_at is null and dead_at is null`),
     index('outbox_dead').on(t.deadAt, t.id).where(sql`dead_at is not null and discarded_at is null`),
+    // All that the states have of a dead one, so that counting needs no look at the rows.
+    index('outbox_dead_by_reason')
+      .on(t.deadReason, t.deadAt, t.id)
+      .where(sql`sent_at is null and dead_at is not null and discarded_at is null`),
     index('outbox_of_order').on(t.orderId),
     check('outbox_sent_was_enqueued', sql`sent_at is null or enqueued_at is not null`),
     check('outbox_dead_has_reason', sql`(dead_at is null) = (dead_reason is null)`),
@@ -195,6 +210,8 @@ export const notifications = pgTable(
     answerDetail: text('answer_detail'),
     answeredAt: instant('answered_at'),
     acceptedAt: instant('accepted_at'),
+    /** The process that wrote it down. */
+    acceptedBy: text('accepted_by'),
     providerId: text('provider_id'),
     replacedAt: instant('replaced_at'),
     /** What the provider has reported since, by its own clock. */
@@ -244,6 +261,31 @@ export const envelopes = pgTable(
       'envelopes_counts_positive',
       sql.raw(`letters between 1 and ${LARGEST_BATCH} and attempts >= 1 and spent >= 0`),
     ),
+  ],
+);
+
+/** What befell a message on its way to a letter, or short of one. What goes well stands on the message and its letter. */
+const MESSAGE_EVENTS = ['answered', 'dead', 'restaged'] as const;
+export type MessageEvent = (typeof MESSAGE_EVENTS)[number];
+
+/** The history of what went wrong, which a retry would wipe off the message itself. */
+export const messageEvents = pgTable(
+  'message_events',
+  {
+    id: bigint('id', { mode: 'bigint' }).primaryKey().generatedAlwaysAsIdentity(),
+    messageId: uuid('message_id').notNull(),
+    run: integer('run').notNull(),
+    at: instant('at').notNull().defaultNow(),
+    event: text('event', { enum: MESSAGE_EVENTS }).notNull(),
+    /** Of an answer its code, of a death its reason: both from closed lists. */
+    code: text('code'),
+    /** The provider's own words, which never leave the ledger. */
+    detail: text('detail'),
+    by: text('by').notNull().default(writer),
+  },
+  (t) => [
+    index('message_events_of_message').on(t.messageId, t.id),
+    check('message_events_known', sql.raw(`event in (${MESSAGE_EVENTS.map((e) => `'${e}'`).join(', ')})`)),
   ],
 );
 
@@ -302,7 +344,14 @@ export const idempotencyKeys = pgTable(
 );
 
 /** What a person can do with a dead letter. The confirmations are a person's word of what became of it at the provider. */
-const OPERATOR_ACTIONS = ['retry', 'discard', 'confirm_sent', 'confirm_not_sent', 'unsuppress'] as const;
+const OPERATOR_ACTIONS = [
+  'retry',
+  'correct',
+  'discard',
+  'confirm_sent',
+  'confirm_not_sent',
+  'unsuppress',
+] as const;
 export type OperatorAction = (typeof OPERATOR_ACTIONS)[number];
 
 /** Who did what to which message: written in the statement of the act itself. */
@@ -316,13 +365,63 @@ export const operatorActions = pgTable(
     /** The run that was dead when the person acted. */
     run: integer('run').notNull(),
     note: text('note'),
+    /** Of a correction: the address before and after it. Cleared with the letters of its message. */
+    change: jsonb('change').$type<{ readonly from: string | null; readonly to: string }>(),
+    /** The redrive that it was part of. */
+    redriveId: uuid('redrive_id'),
     at: instant('at').notNull().defaultNow(),
   },
   (t) => [
     index('operator_actions_of_message').on(t.messageId),
+    index('operator_actions_of_redrive').on(t.redriveId, t.id).where(sql`redrive_id is not null`),
     check(
       'operator_actions_known',
       sql.raw(`action in (${OPERATOR_ACTIONS.map((a) => `'${a}'`).join(', ')})`),
+    ),
+  ],
+);
+
+/** Why a redrive is over. */
+export const REDRIVE_ENDS = ['done', 'failures', 'cancelled'] as const;
+export type RedriveEnd = (typeof REDRIVE_ENDS)[number];
+
+/**
+ * Many dead letters that are put back: a few first, then at a rate, until all are or too many of them die again. The row is all that there
+ * is of it, so that whoever carries it on can be killed at any time. One at a time.
+ */
+export const redrives = pgTable(
+  'redrives',
+  {
+    id: uuid('id').primaryKey(),
+    operator: text('operator').notNull(),
+    note: text('note'),
+    /** Which: of that reason, of that type, dead since and until then; null where that does not matter. */
+    reason: text('reason', { enum: DEAD_REASONS }),
+    type: text('type'),
+    since: instant('since'),
+    until: instant('until').notNull(),
+    /** How many there were when it began; how many go first; how many a second go after them. */
+    matched: integer('matched').notNull(),
+    canary: integer('canary').notNull(),
+    perSecond: integer('per_second').notNull(),
+    /** How many were put back, and the last of them: the next ones stand behind it. */
+    putBack: integer('put_back').notNull().default(0),
+    lastDeadAt: instant('last_dead_at'),
+    lastId: uuid('last_id'),
+    createdAt: createdAt(),
+    /** When so many of the first were accepted that the others may follow. */
+    passedAt: instant('passed_at'),
+    steppedAt: instant('stepped_at'),
+    endedAt: instant('ended_at'),
+    ended: text('ended', { enum: REDRIVE_ENDS }),
+  },
+  () => [
+    uniqueIndex('redrives_under_way').on(sql`(ended_at is null)`).where(sql`ended_at is null`),
+    check('redrives_ended_has_why', sql`(ended_at is null) = (ended is null)`),
+    check('redrives_ended_known', sql.raw(`ended in (${REDRIVE_ENDS.map((end) => `'${end}'`).join(', ')})`)),
+    check(
+      'redrives_counts_positive',
+      sql`matched >= 0 and canary >= 1 and per_second >= 1 and put_back >= 0`,
     ),
   ],
 );

@@ -1,4 +1,5 @@
 /** The provider's reports: signed by it, taken in once each, and what is not understood is no reason for it to ask again. */
+
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
@@ -7,6 +8,7 @@ import { NoQuery, problems } from './api/schemas.ts';
 import { refuseCredentials } from './credentials.ts';
 import type { Database } from './database.ts';
 import { type ProviderEvent, receiveEvent } from './deliveries.ts';
+import { UUID } from './fields.ts';
 import type { Counter } from './limits.ts';
 import { sendProblem } from './problem.ts';
 
@@ -99,7 +101,6 @@ function verified(
   return isRight ? id : undefined;
 }
 
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const CODE = /^[\w.-]{1,100}$/;
 
 /**

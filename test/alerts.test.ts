@@ -15,8 +15,9 @@ import { until } from './support/until.ts';
 const KEY = '0192f0c0-0000-7000-8000-000000000001';
 const PLACE = {
   queue: 'order-notifications',
-  link: 'https://shop.example/admin/queues/queue/order-notifications?status=failed',
+  site: 'https://shop.example',
 };
+const LINK = 'https://shop.example/admin/dead-letters';
 const CONDITION: Condition = {
   name: 'dead_letters',
   severity: 'warning',
@@ -27,6 +28,7 @@ const CONDITION: Condition = {
   ],
   firing: '5 messages in the dead letters of order-notifications',
   resolved: 'No dead letters in order-notifications any more',
+  page: '/admin/dead-letters',
   news: true,
 };
 const OVER: Condition = { ...CONDITION, count: 0, reasons: [], news: false };
@@ -73,13 +75,13 @@ describe('compose', () => {
       queue: 'order-notifications',
       count: 5,
       reasons: CONDITION.reasons,
-      link: PLACE.link,
+      link: LINK,
       dedupKey: KEY,
       text: [
         '[warning] 5 messages in the dead letters of order-notifications',
         '• refused: 4, oldest 2026-01-01T00:00:00.000Z, for example a',
         '• customer_missing: 1, oldest 2026-01-02T00:00:00.000Z, for example –',
-        PLACE.link,
+        LINK,
       ].join('\n'),
     });
   });
@@ -91,7 +93,7 @@ describe('compose', () => {
       message: OVER.resolved,
       count: 0,
       reasons: [],
-      text: `[resolved] ${OVER.resolved}\n${PLACE.link}`,
+      text: `[resolved] ${OVER.resolved}\n${LINK}`,
     });
   });
 });

@@ -14,7 +14,9 @@ import { run } from '../src/database.ts';
 import { allStruck, arm } from '../src/failpoints.ts';
 import { openHinter } from '../src/hints.ts';
 import { createLimits } from '../src/limits.ts';
+import { ANY_DEAD } from '../src/outbox.ts';
 import { jobId, QUEUE } from '../src/queue.ts';
+import { cancelRedrive, startRedrive } from '../src/redrives.ts';
 import { createMonitor } from '../workers/monitor.ts';
 import { createRelay } from '../workers/relay.ts';
 import { doorCalls, statements } from './support/boundaries.ts';
@@ -212,6 +214,32 @@ const forgetting: Work = async (stage, part) => {
   await lost(stage, part);
 };
 
+/** A redrive of that message and of what an earlier one has left, all of it at once. */
+const redriving: Work = async (stage) => {
+  const reason = 'customer_missing';
+  const { id } = await stage.message('one letter', {
+    change: sql`enqueued_at = now(), dead_at = now(), dead_reason = ${reason}`,
+  });
+  const request = {
+    filter: { ...ANY_DEAD, reason },
+    canary: 1_000,
+    perSecond: 1,
+    operator: 'eve',
+    note: null,
+  };
+  let begun = false;
+  await until(
+    async () => {
+      const started = begun ? undefined : await startRedrive(stage.db, request);
+      if (started?.outcome === 'under_way') await cancelRedrive(stage.db, started.id);
+      begun ||= started?.outcome === 'started';
+      return (await outboxRow(stage.db, id)).run > 1;
+    },
+    'a message that is put back',
+    WORK_MS,
+  );
+};
+
 const relay: Scenario = {
   boundaries: {
     takeLease: nothing,
@@ -258,13 +286,14 @@ const relay: Scenario = {
     purgeEnvelopes: old,
     purgeIdempotencyKeys: old,
     purgeProviderEvents: old,
+    stepRedrive: redriving,
     giveLeaseBack: ending,
   },
   async inProcess({ world: { db, queue, config, log } }) {
     const over = new AbortController();
     const clock = RIGHT_CLOCK;
     const part = createRelay({ db, queue, config, log, metrics: new Registry(), ending: over.signal, clock });
-    const turning = again([part.lead, part.drain, part.reconcile, part.purge]);
+    const turning = again([part.lead, part.drain, part.reconcile, part.purge, part.redrive]);
     return { ask: nobody, end: closing(part.stepDown), stop: turning.stop };
   },
 };
@@ -452,8 +481,15 @@ const FRAME: Readonly<Record<string, ProcessName>> = {
 /** Boundaries that none of these processes passes in its ordinary work, and why they are not walked. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   answersAnew: 'asked after forty seconds without the ledger, and whatever becomes of it is an answer',
-  deadLetters: 'read by the command line',
-  findMessage: 'read by the command line',
+  ...Object.fromEntries(
+    [
+      ...['deadLetters', 'deadCounts', 'countMatching', 'findMessage', 'findRedrives', 'letterFacts'],
+      ...['frozenLetter', 'searchOrders', 'isLed', 'redriveUnderWay'],
+    ].map((name) => [name, 'read for a person, who asks again']),
+  ),
+  startRedrive: 'a person’s act: it has begun, or it has not',
+  cancelRedrive: 'a person’s act: it is over, or it is not',
+  correctRecipient: 'a person’s act, at the desk or the command line',
   discardMessage: 'a person’s act at the command line',
   confirmSent: 'a person’s act at the command line',
   confirmNotSent: 'a person’s act at the command line',

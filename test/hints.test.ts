@@ -39,7 +39,7 @@ async function terminate(): Promise<number> {
   const ended = await run(
     ledger.db,
     sql`select pg_terminate_backend(pid) from pg_stat_activity
-        where datname = current_database() and application_name = 'order-notifications hints'`,
+        where datname = current_database() and application_name like 'order-notifications hints %'`,
   );
   return ended.length;
 }

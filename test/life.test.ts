@@ -11,6 +11,7 @@ import {
   chargeEnqueue,
   confirmNotSent,
   confirmSent,
+  correctRecipient,
   discardMessage,
   ledgerTime,
   markEnqueued,
@@ -171,6 +172,7 @@ const ACTS: Readonly<Record<MoveName, readonly ((seen: Seen) => Promise<unknown>
   retry: [({ id, run }) => retryMessage(db, { id, run, operator: 'eve' })],
   discard: [({ id }) => discardMessage(db, { id, ...BY })],
   confirmSent: [({ id }) => confirmSent(db, { id, ...BY })],
+  correct: [({ id }) => correctRecipient(db, { id, email: 'right@example.com', ...BY })],
   confirmNotSent: [({ id }) => confirmNotSent(db, { id, ...BY })],
 };
 
@@ -190,6 +192,9 @@ async function seenIn(state: State, name: MoveName): Promise<Seen> {
   await run(db, sql`update outbox set run = 2 where id = ${id}`);
   const letter = { id: uuidv7(), recipient: 'ada@example.com', body: 'the letter' };
   await openCalls(db, [{ id, run: 2, account: 'shop', letter }]);
+  // A correction is for letters that were refused for certain.
+  if (name === 'correct')
+    await run(db, sql`update notifications set first_unknown_at = null where id = ${letter.id}`);
   const seen = { id, run: 2, lease: LEADER, enqueued_at: EPOCH, letter: letter.id };
   await bring(seen, state, name);
   const { enqueued_at } = await outboxRow(db, id);

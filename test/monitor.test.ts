@@ -146,7 +146,7 @@ describe('dead letters', () => {
             messageIds: [exhausted.id],
           },
         ],
-        link: `${PUBLIC_URL}/admin/queues/queue/order-notifications?status=failed`,
+        link: `${PUBLIC_URL}/admin/dead-letters`,
         dedupKey: expect.stringMatching(/^[0-9a-f-]{36}$/),
         text: expect.stringContaining('[warning] 5 messages in the dead letters of order-notifications\n'),
       },

@@ -163,7 +163,7 @@ describe('a process that is killed', () => {
       const relay = await processes.start('relay');
       await until(() => hasJob(messageId), 'a job');
       const marking = sql`select pid from pg_stat_activity
-        where datname = current_database() and application_name like '%relay' and wait_event_type = 'Lock'`;
+        where datname = current_database() and application_name like '% relay %' and wait_event_type = 'Lock'`;
       await until(async () => (await run(world.db, marking)).length === 1, 'a mark that waits for the row');
       relay.signal('SIGKILL');
       await relay.ended;
@@ -241,7 +241,7 @@ describe('two relays', () => {
       const orderId = await world.order();
       const [{ now } = { now: '' }] = await run<{ now: string }>(world.db, sql`select now()::text as now`);
       const hasRead = sql`select from pg_stat_activity where datname = current_database()
-        and application_name like '%relay' and query like '%enqueued_at is null%'
+        and application_name like '% relay %' and query like '%enqueued_at is null%'
         and query_start > ${now}::timestamptz and state = 'idle'`;
       await until(async () => (await run(world.db, hasRead)).length > 0, 'a relay that has read the message');
       first.signal('SIGSTOP');

@@ -58,10 +58,7 @@ export interface Monitor {
 
 export function createMonitor({ db, queue, config, log, metrics, deliver, clock }: MonitorParts): Monitor {
   const holder = uuidv7();
-  const place: AlertPlace = {
-    queue: QUEUE,
-    link: `${config.publicUrl}/admin/queues/queue/${QUEUE}?status=failed`,
-  };
+  const place: AlertPlace = { queue: QUEUE, site: config.publicUrl };
   const gauges = createGauges(metrics);
   const blindness = createBlindness(place, deliver);
   /** Unknown until the ledger has answered for the first time. */
@@ -132,6 +129,7 @@ export function createMonitor({ db, queue, config, log, metrics, deliver, clock 
 
 function deadLettersCondition(groups: readonly DeadGroup[]): Condition {
   const count = groups.reduce((sum, group) => sum + group.count, 0);
+  const [only, ...others] = groups;
   return {
     name: 'dead_letters',
     severity: 'warning',
@@ -139,6 +137,7 @@ function deadLettersCondition(groups: readonly DeadGroup[]): Condition {
     reasons: groups.map(({ fresh: _, ...reason }) => reason),
     firing: `${count} ${count === 1 ? 'message' : 'messages'} in the dead letters of ${QUEUE}`,
     resolved: `No dead letters in ${QUEUE} any more`,
+    page: only && others.length === 0 ? `/admin/dead-letters?reason=${only.reason}` : '/admin/dead-letters',
     news: groups.some(({ fresh }) => fresh.length > 0),
   };
 }
@@ -155,6 +154,7 @@ function holdCondition(hold: Hold | undefined): Condition {
       : [],
     firing: `Sending of ${QUEUE} is held: ${hold?.reason ?? ''}`,
     resolved: `Sending of ${QUEUE} is no longer held`,
+    page: '/admin',
     news: false,
   };
 }
@@ -170,6 +170,7 @@ function waitingCondition({ oldestSeconds, oldestId, staged, enqueued }: Backlog
     reasons: firing ? [{ reason: 'waiting', count: staged + enqueued, oldest, messageIds: [oldestId] }] : [],
     firing: `A message of ${QUEUE} has waited for ${Math.round(oldestSeconds / 60)} minutes`,
     resolved: `No message of ${QUEUE} waits for long any more`,
+    page: '/admin',
     news: false,
   };
 }
@@ -187,6 +188,7 @@ function doubleCondition({
     reasons: count > 0 ? [{ reason: 'second_letter', count, oldest, messageIds }] : [],
     firing: `${count} ${count === 1 ? 'message' : 'messages'} of ${QUEUE} had a second letter: one confirmed as not sent was accepted after all`,
     resolved: `No second letters of ${QUEUE} on record any more`,
+    page: '/admin',
     news: false,
   };
 }
@@ -207,6 +209,7 @@ function createBlindness(place: AlertPlace, deliver: MonitorParts['deliver']) {
           : [],
       firing: 'The monitor cannot reach Postgres: orders are refused and letters wait',
       resolved: 'The monitor reaches Postgres again',
+      page: '/admin',
       news: false,
     };
     return compose(condition, place, status, key);

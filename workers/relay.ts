@@ -36,6 +36,7 @@ import {
   writeEpoch,
 } from '../src/outbox.ts';
 import { demandNoEviction, type JobValue, openQueue, QUEUE, type QueueDoor } from '../src/queue.ts';
+import { stepRedrive } from '../src/redrives.ts';
 
 const LEASE_LOOP_MS = (LEASE_SECONDS * 1_000) / 3;
 /** Measured against bare `addBulk` (`npm run bench`): one batch at a time reaches 0.75, three in flight 0.95, five 1.0. */
@@ -48,6 +49,8 @@ const SWEEP_REST_MS = 100;
 const SWEEP_PAGES_PER_TURN = 20;
 /** Until it listens: Postgres may be down at the start. */
 const HINTS_LOOP_MS = 5_000;
+/** A redrive is carried on twice a second. */
+const REDRIVE_LOOP_MS = 500;
 const PURGE_LOOP_MS = 3_600_000;
 const PURGE_PAGE = 500;
 
@@ -76,6 +79,8 @@ export interface Relay {
   /** One round of restaging and mirroring. */
   reconcile(): Promise<boolean>;
   purge(): Promise<boolean>;
+  /** The next step of the redrive under way, if one is. Answers whether it has put any back. */
+  redrive(): Promise<boolean>;
 }
 
 export function createRelay({ db, queue, config, log, metrics, ending, clock }: RelayParts): Relay {
@@ -332,11 +337,18 @@ export function createRelay({ db, queue, config, log, metrics, ending, clock }: 
     return [letters, envelopes, keys, events].includes(PURGE_PAGE);
   }
 
+  // ── Redrives ──
+
+  async function redrive(): Promise<boolean> {
+    return leading && ((await stepRedrive(db)) ?? 0) > 0;
+  }
+
   return {
     lead,
     drain,
     reconcile,
     purge,
+    redrive,
     async stepDown() {
       leading = false;
       await giveLeaseBack(db, 'relay', holder);
@@ -358,6 +370,10 @@ await main(import.meta.filename, ['DATABASE_URL', 'REDIS_URL'], async (process) 
   const draining = process.loop('drain', config.relayPollMs, relay.drain);
   const reconciling = process.loop('reconcile', config.reconcileIntervalMs, relay.reconcile);
   const purging = process.loop('purge', PURGE_LOOP_MS, relay.purge);
+  process.loop('redrive', REDRIVE_LOOP_MS, async () => {
+    if (await relay.redrive()) draining.wake();
+    return false; // its pace is the redrive's own
+  });
   process.loop('lease', LEASE_LOOP_MS, async () => {
     if (await relay.lead()) for (const loop of [reconciling, draining, purging]) loop.wake();
     return false;

@@ -75,7 +75,14 @@ export const Order = Type.Object({
       type: Type.String(),
       status: NotificationStatus,
       reason: Type.Optional(Type.String({ description: 'Why it is dead' })),
-      timeline: Type.Array(Type.Object({ at: Instant, event: Type.String() })),
+      timeline: Type.Array(
+        Type.Object({
+          at: Instant,
+          event: Type.String(),
+          reason: Type.Optional(Type.String({ description: 'Of a death: why' })),
+          by: Type.Optional(Type.String({ description: 'Which process it was, or which operator' })),
+        }),
+      ),
     }),
   ),
 });

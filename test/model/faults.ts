@@ -7,8 +7,17 @@ import { copy, type Hand, type Message, mayGoWrong, noJob, type Phase, spend, ty
 
 export function* people(world: World, rules: Rules): Steps {
   if (world.left.person === 0) return;
-  for (const [m, { state, reason, deliveries }] of world.messages.entries()) {
+  for (const [m, { state, reason, deliveries, letters }] of world.messages.entries()) {
     if (state !== 'dead') continue;
+    const inForce = letters.find((letter) => letter.inForce);
+    if (
+      reason !== 'outcome_unknown' &&
+      inForce &&
+      (rules.correctedThoughUnknown || (inForce.unknownSince === null && inForce.envelope === null))
+    )
+      yield person(world, m, 'corrects the address of %', (one) => {
+        if (moves(rules, 'correct', one, 'staged', {})) rewrite(one);
+      });
     yield person(world, m, 'discards %', (one) => moves(rules, 'discard', one, 'discarded', {}));
     if (reason !== 'outcome_unknown')
       yield person(

@@ -39,6 +39,8 @@ export interface Rules {
   readonly envelopeFallsApart: boolean;
   /** A person says "not sent" of a letter while a call with it is under way. */
   readonly confirmedDuringCall: boolean;
+  /** An address is corrected although a letter to the one before may have been accepted. */
+  readonly correctedThoughUnknown: boolean;
 }
 
 /** The code as it is. */
@@ -56,6 +58,7 @@ export const CODE: Rules = {
   latestCallSettles: true,
   envelopeFallsApart: false,
   confirmedDuringCall: false,
+  correctedThoughUnknown: false,
 };
 
 /** Moves a message, if the table lets it from where it is and all that the move expects was seen. */
@@ -180,5 +183,11 @@ export const MUTATIONS = {
     breaks: 'one letter at most is sent',
     messages: 1,
     bounds: { stall: 1, refusal: 1, person: 1 },
+  },
+  correctedThoughUnknown: {
+    rules: { ...CODE, correctedThoughUnknown: true },
+    breaks: 'one letter at most is sent',
+    messages: 1,
+    bounds: { silence: 2, person: 1 },
   },
 } as const satisfies Record<string, Mutation>;

@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import { array, type Database, run } from '../../src/database.ts';
 import type { StagedMessage } from '../../src/outbox.ts';
+import type { DeadReason } from '../../src/schema.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -35,6 +36,16 @@ export async function stageOne(db: Database, daysAgo = 0): Promise<StagedMessage
   const [message] = await stage(db, 1, daysAgo);
   if (!message) throw new Error('nothing was staged');
   return message;
+}
+
+/** So many messages that are dead as of now, each with a job once and without a letter; their ids in order, the oldest first. */
+export async function stageDead(db: Database, count: number, reason: DeadReason): Promise<string[]> {
+  const ids = (await stage(db, count)).map(({ id }) => id).toSorted();
+  await run(
+    db,
+    sql`update outbox set enqueued_at = now(), dead_at = now(), dead_reason = ${reason} where id = any (${array(ids, 'uuid')})`,
+  );
+  return ids;
 }
 
 /** Moves a message's finish so far into the past, if it is finished. */

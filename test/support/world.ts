@@ -33,8 +33,8 @@ export interface World {
   readonly process: Process;
   /** Stores a customer; returns its id. */
   customer(customer: { email: string; name: string }): Promise<string>;
-  /** Stores a customer with that address and an order of theirs; returns the order's id. */
-  order(email?: string): Promise<string>;
+  /** Stores a customer with that address and name, and an order of theirs; returns the order's id. */
+  order(email?: string, name?: string): Promise<string>;
   read(orderId: string): Promise<Order>;
   /** Waits until the order's first letter has that status. */
   untilLetter(orderId: string, status: Order['notifications'][number]['status']): Promise<Order>;
@@ -96,8 +96,8 @@ export async function openWorld(settings: Readonly<Record<string, string>> = {})
     return added.customerId;
   }
 
-  async function order(email = 'ada@example.com'): Promise<string> {
-    const customerId = await customer({ email, name: 'Ada' });
+  async function order(email = 'ada@example.com', name = 'Ada'): Promise<string> {
+    const customerId = await customer({ email, name });
     const items = [{ sku: 'TEA', name: 'Tea', quantity: 2, unitPrice: 450 }];
     const placed = await placeOrder(db, { customerId, currency: 'EUR', items }, null, () => NO_ANSWER);
     if (placed.outcome !== 'placed') throw new Error(`the order was not placed: ${placed.outcome}`);
