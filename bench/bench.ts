@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { sql } from 'drizzle-orm';
 import { run } from '../src/database.ts';
+import { compareDesk } from './comparisons/desk.ts';
 import { compareGrowth } from './comparisons/growth.ts';
 import { compareLatency } from './comparisons/latency.ts';
 import { compareLimit } from './comparisons/limit.ts';
@@ -35,6 +36,7 @@ const COMPARISONS: Readonly<Record<string, (place: Place, plan: Plan) => Promise
   notifier: compareNotifier,
   limit: compareLimit,
   growth: compareGrowth,
+  desk: compareDesk,
   soak, // last: half an hour
 };
 

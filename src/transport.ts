@@ -29,6 +29,7 @@ const BODY_BYTES = 64 * 1024;
 
 const SIGN_IN = 'Basic realm="Order Notifications", charset="UTF-8"';
 const PROBES = /^\/(?:livez|readyz|metrics)(?:\?|$)/;
+const FORM_TYPE = /^application\/x-www-form-urlencoded *(?:; *charset="?utf-8"?)?$/i;
 const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*(?:utf-8|"utf-8")[ \t]*)?$/i;
 
 declare module 'fastify' {
@@ -144,9 +145,16 @@ async function refuseDoubtful(
   return undefined;
 }
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Its body is a form of one of our pages. */
+    form?: boolean;
+  }
+}
+
 /** Fastify takes every type that begins like ours, whatever charset follows, and bodies in any encoding as they are. */
 async function requireJson(
-  { headers, is404 }: FastifyRequest,
+  { headers, is404, routeOptions }: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply | undefined> {
   if (is404) return undefined; // there is nothing that could take it in any form
@@ -155,6 +163,10 @@ async function requireJson(
   if (!hasBody) return undefined;
   if (encoding.toLowerCase() !== 'identity')
     return sendProblem(reply, 415, 'A body is taken without Content-Encoding only.');
+  if (routeOptions.config.form)
+    return FORM_TYPE.test(type)
+      ? undefined
+      : sendProblem(reply, 415, 'A form is taken as browsers send it only.');
   if (JSON_TYPE.test(type)) return undefined;
   return sendProblem(reply, 415, 'A body is taken as application/json in UTF-8 only.');
 }

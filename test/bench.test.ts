@@ -26,9 +26,10 @@ it('measures everything, is of sound types, and says what it knows to who asks',
     'notifier, 0 ms',
     'limit',
     'growth',
+    'desk',
     'soak',
   ])
-    expect(output).toMatch(new RegExp(`^${what}, round 1: (?:ours|many) +\\w+ [\\d.,]+`, 'm'));
+    expect(output).toMatch(new RegExp(`^${what}, round 1: (?:ours|many|redriving) +\\w+ [\\d.,]+`, 'm'));
   expect(output).toMatch(
     /^[✓✗] orders\/s at 32 connections, against pgbench with the same statement: [\d.]+/m,
   );
@@ -38,7 +39,7 @@ it('measures everything, is of sound types, and says what it knows to who asks',
   const help = await ended(NODE, 'bench/bench.ts', '--help');
   expect(help).toEqual({
     code: 0,
-    output: expect.stringContaining('orders, relay, latency, sustained, notifier, limit, growth, soak'),
+    output: expect.stringContaining('orders, relay, latency, sustained, notifier, limit, growth, desk, soak'),
   });
   const wrong = await ended(NODE, 'bench/bench.ts', '--only', 'everything');
   expect(wrong).toEqual({ code: 2, output: '✗ nothing is called everything\n' });

@@ -68,8 +68,7 @@ describe.skipIf(!hasBrowser)('an operator in a browser', () => {
 
     await page.goto(`${url}/admin/orders/${orderId}`);
     await page.getByText('retried').waitFor();
-    await screenshot(page, 'story');
-    await page.getByRole('link', { name: 'Dashboard' }).click();
+    await page.getByRole('link', { name: 'Queue' }).click();
     await page.getByText('order-notifications').first().waitFor();
     await context.close();
   });

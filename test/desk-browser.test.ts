@@ -96,7 +96,7 @@ describe.skipIf(!hasBrowser)('an operator who was woken', () => {
     await screenshot(page, 'dead-letters');
     await page.getByRole('link', { name: /^Order …/ }).click();
     await page.getByText('answered: validation_error').waitFor();
-    await page.getByLabel('Address').fill('grace@example.com');
+    await page.getByRole('textbox', { name: 'Address', exact: true }).fill('grace@example.com');
     await page.getByLabel('How you know it').first().fill('by telephone');
     await screenshot(page, 'story-dead');
     await page.getByRole('button', { name: 'Send to this address' }).click();
@@ -121,9 +121,11 @@ describe.skipIf(!hasBrowser)('an operator who was woken', () => {
     await page.getByText('Retry all 2,000 that match').click();
     await page.getByRole('button', { name: 'Begin' }).click();
     await page.getByText('first ones').first().waitFor();
+    await page.getByRole('link', { name: /^Watch/ }).click();
+    await page.getByRole('link', { name: 'Stop watching' }).waitFor();
     await until(async () => {
       await relay.redrive();
-      return (await page.content()).includes('Stopped by itself');
+      return page.getByText('Stopped by itself').isVisible();
     }, 'a redrive that stops');
     await page.getByText('10 put back').waitFor();
     await screenshot(page, 'redrive');

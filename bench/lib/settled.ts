@@ -49,7 +49,7 @@ export async function openSettled({ databaseUrl, env }: Place, count: number): P
 }
 
 /** On a connection without the product's time limits. */
-async function outside(url: string, work: (client: postgres.Sql) => Promise<unknown>): Promise<void> {
+export async function outside(url: string, work: (client: postgres.Sql) => Promise<unknown>): Promise<void> {
   const client = connect(url, 'bench');
   try {
     await client`set statement_timeout = 0`;

@@ -17,6 +17,7 @@ import { letterPage, overviewPage, redrivePage, searchPage } from './pages.ts';
 import { storyPage } from './story.ts';
 
 const PAGE_OF_LETTERS = 50;
+const WATCH_SECONDS = 2;
 
 export interface DeskParts {
   readonly db: Database;
@@ -29,6 +30,7 @@ export async function deskRoutes(app: FastifyInstance, { db, onStaged }: DeskPar
   forms.readForms(app);
   app.setErrorHandler(forms.answerInWords);
   const hidden = { schema: { hide: true } };
+  const form = { ...hidden, config: { form: true } };
 
   app.get('/', hidden, async (request, reply) => {
     const [counts, hold, relay, monitor, [redrive]] = await Promise.all([
@@ -42,7 +44,7 @@ export async function deskRoutes(app: FastifyInstance, { db, onStaged }: DeskPar
   });
 
   // What is looked for may be an address: it is not to stand in the logs of whatever lies between.
-  app.post('/search', { ...hidden, config: { reads: true } }, async (request, reply) => {
+  app.post('/search', { ...form, config: { form: true, reads: true } }, async (request, reply) => {
     const words = forms.fieldOf(request.body, 'q')?.trim().slice(0, 254) ?? '';
     const orders = await searchOrders(db, words);
     const [only] = orders;
@@ -86,7 +88,7 @@ export async function deskRoutes(app: FastifyInstance, { db, onStaged }: DeskPar
 
   // ── What operators do ──
 
-  app.post('/messages/:id/:act', hidden, async (request, reply) => {
+  app.post('/messages/:id/:act', form, async (request, reply) => {
     const { id, act } = request.params as { id: string; act: string };
     const what = forms.cureOf(act, request.body);
     const message = UUID.test(id) ? await findMessage(db, id) : undefined;
@@ -97,7 +99,7 @@ export async function deskRoutes(app: FastifyInstance, { db, onStaged }: DeskPar
     return reply.redirect(`/admin/orders/${message.orderId}?${new URLSearchParams(words)}#${id}`, 303);
   });
 
-  app.post('/dead-letters/retry', hidden, async (request, reply) => {
+  app.post('/dead-letters/retry', form, async (request, reply) => {
     const ids = forms.idsOf(request.body);
     let done = 0;
     for (const id of ids) {
@@ -108,7 +110,7 @@ export async function deskRoutes(app: FastifyInstance, { db, onStaged }: DeskPar
     return reply.redirect(`/admin/dead-letters?retried=${done}&of=${ids.length}`, 303);
   });
 
-  app.post('/redrives', hidden, async (request, reply) => {
+  app.post('/redrives', form, async (request, reply) => {
     const wish = forms.redriveOf(request.body);
     const started = await startRedrive(db, { ...wish, operator: request.operator });
     if (started.outcome === 'nothing_matches')
@@ -123,10 +125,13 @@ export async function deskRoutes(app: FastifyInstance, { db, onStaged }: DeskPar
     const { id } = request.params;
     const [redrive] = UUID.test(id) ? await findRedrives(db, { id, limit: 1 }) : [];
     if (!redrive) return nothing(reply, 'There is no such redrive.');
-    return send(reply, redrivePage(redrive, request.role === 'operator', told(request)));
+    // Only for who asks for it: a page that changes by itself is in the way of those who read slowly, or by ear.
+    const watched = !redrive.ended && 'watch' in (request.query as object);
+    if (watched) reply.header('refresh', WATCH_SECONDS);
+    return send(reply, redrivePage(redrive, request.role === 'operator', watched, told(request)));
   });
 
-  app.post('/redrives/:id/cancel', hidden, async (request: Asked, reply) => {
+  app.post('/redrives/:id/cancel', form, async (request: Asked, reply) => {
     const { id } = request.params;
     if (UUID.test(id)) await cancelRedrive(db, id);
     return reply.redirect(`/admin/redrives/${id}`, 303);

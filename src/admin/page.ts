@@ -7,19 +7,16 @@ export interface Page {
   readonly here: 'overview' | 'dead letters' | null;
   /** What was just done, or refused. */
   readonly told?: { readonly kind: 'done' | 'refused'; readonly words: string } | null;
-  /** Seconds after which a browser asks again. */
-  readonly refresh?: number;
   readonly body: Markup | readonly Markup[];
 }
 
 /** The whole page. */
-export function page({ title, here, told, refresh, body }: Page): string {
+export function page({ title, here, told, body }: Page): string {
   return html`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-${refresh ? html`<meta http-equiv="refresh" content="${String(refresh)}">` : ''}
 <title>${title} · Order Notifications</title>
 <link rel="icon" href="data:,">
 ${STYLE}
@@ -89,14 +86,14 @@ a { color: var(--link); } .skip { position: absolute; left: -9999px; } .skip:foc
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 16px; } dt { color: var(--quiet); } dd { margin: 0; }
 section { border-top: 1px solid var(--rule); padding: 8px 0 16px; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: 14px; } td, th { text-align: left; padding: 6px 16px 6px 0; vertical-align: top; }
-th { color: var(--quiet); font-weight: 400; border-bottom: 1px solid var(--rule); } tbody tr + tr td { border-top: 1px solid var(--rule); } .number { text-align: right; white-space: nowrap; } .time, time { color: var(--quiet); white-space: nowrap; font-variant-numeric: tabular-nums; }
+th { color: var(--quiet); font-weight: 400; border-bottom: 1px solid var(--rule); } tbody tr + tr td { border-top: 1px solid var(--rule); } .number { text-align: right; white-space: nowrap; } .time, time { color: var(--quiet); white-space: nowrap; font-variant-numeric: tabular-nums; } td.time { width: 1%; }
 .quiet { color: var(--quiet); }
 .badge { font-size: 13px; font-weight: 600; padding: 2px 8px; border-radius: 10px; background: var(--plain); white-space: nowrap; }
-.sent, .delivered, .shipped, .done { background: var(--good); color: var(--on-good); } .dead, .bounced, .complained, .failures, .refused { background: var(--bad); color: var(--on-bad); }
+.sent, .delivered, .shipped, .done, .well { background: var(--good); color: var(--on-good); } .dead, .bounced, .complained, .failures, .refused, .trouble { background: var(--bad); color: var(--on-bad); }
 .told { padding: 8px 16px; border-radius: 6px; font-weight: 600; }
-form { margin: 0; } .line { display: flex; flex-wrap: wrap; gap: 8px 16px; align-items: end; margin: 12px 0; } label { display: block; font-size: 14px; color: var(--quiet); }
+form { margin: 0; } .line { display: flex; flex-wrap: wrap; gap: 8px 16px; align-items: end; margin: 12px 0; } .line > .quiet { align-self: center; } label { display: block; font-size: 14px; color: var(--quiet); }
 .search { display: flex; gap: 8px; } input, select, button { font: inherit; color: var(--ink); background: var(--card); border: 1px solid var(--quiet); border-radius: 6px; padding: 6px 10px; min-height: 38px; max-width: 100%; }
-label input, label select { display: block; margin-top: 2px; } input[type=checkbox] { min-height: 0; width: 18px; height: 18px; margin: 2px 0 0; } .search input { min-width: 220px; }
+label input, label select { display: block; margin-top: 2px; } input[type=checkbox] { min-height: 0; width: 18px; height: 18px; margin: 2px 0 0; } .search input { min-width: min(320px, 60vw); }
 button { background: var(--act); border-color: var(--act); color: var(--on-act); font-weight: 600; cursor: pointer; } button.second { background: none; color: var(--link); }
 a:focus-visible, input:focus-visible, select:focus-visible, button:focus-visible, summary:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
 details { border: 1px solid var(--rule); border-radius: 6px; padding: 8px 12px; margin: 8px 0; } summary { cursor: pointer; font-weight: 600; }

@@ -17,19 +17,16 @@ export interface Overview {
   readonly told: Page['told'];
 }
 
-const OVERVIEW_REFRESH_S = 15;
-const REDRIVE_REFRESH_S = 2;
-
 export function overviewPage({ counts, hold, relay, monitor, redrive, told }: Overview): string {
   const dead = counts.reduce((sum, one) => sum + one.count, 0);
   const led = (is: boolean, without: string) =>
-    is ? html`${badge('done')} one leads` : html`${badge('refused')} none leads: ${without}`;
+    is ? html`${badge('well')} one leads` : html`${badge('trouble')} none leads: ${without}`;
   return page({
-    ...{ title: 'Overview', here: 'overview', told: told ?? null, refresh: OVERVIEW_REFRESH_S },
+    ...{ title: 'Overview', here: 'overview', told: told ?? null },
     body: html`
 <h1>How it stands</h1>
 <dl>
-<dt>Sending</dt><dd>${hold ? html`${badge('refused')} held: ${hold.reason}, since ${moment(hold.openedAt)}` : html`${badge('done')} not held`}</dd>
+<dt>Sending</dt><dd>${hold ? html`${badge('trouble')} held: ${hold.reason}, since ${moment(hold.openedAt)}` : html`${badge('well')} not held`}</dd>
 <dt>Relay</dt><dd>${led(relay, 'staged messages stay where they are')}</dd>
 <dt>Monitor</dt><dd>${led(monitor, 'nobody hears of dead letters')}</dd>
 </dl>
@@ -59,7 +56,8 @@ const ENDS: Readonly<Record<NonNullable<Redrive['ended']>, string>> = {
   cancelled: 'Cancelled. What had been put back goes its way; the others are where they were.',
 };
 
-export function redrivePage(redrive: Redrive, acts: boolean, told: Page['told']): string {
+/** @param watched whether the browser asks again by itself. */
+export function redrivePage(redrive: Redrive, acts: boolean, watched: boolean, told: Page['told']): string {
   const { id, canary, perSecond, note, ended, passedAt, endedAt } = redrive;
   const words = ended
     ? ENDS[ended]
@@ -68,11 +66,11 @@ export function redrivePage(redrive: Redrive, acts: boolean, told: Page['told'])
       : `The first ${canary === 1 ? 'one is' : `${canary.toLocaleString('en')} are`} on the way. When four in five are accepted the others follow.`;
   return page({
     ...{ title: 'Redrive', here: 'dead letters', told: told ?? null },
-    ...(ended ? {} : { refresh: REDRIVE_REFRESH_S }),
     body: html`
 <h1>Redrive</h1>
 ${redriveLine(redrive)}
 <p>${words}</p>
+${ended ? '' : watched ? html`<p><a href="/admin/redrives/${id}">Stop watching</a></p>` : html`<p><a href="/admin/redrives/${id}?watch">Watch: look again every two seconds</a></p>`}
 ${note ? html`<p class="quiet">${bidirectional(note)}</p>` : ''}
 ${endedAt ? html`<p class="quiet">Ended ${moment(endedAt)}</p>` : ''}
 ${!ended && acts ? html`<form method="post" action="/admin/redrives/${id}/cancel"><button>Cancel</button></form>` : ''}
