@@ -22,7 +22,7 @@ function everywhere(operation: Operation, method: string, path: string): number[
   return [
     ...[400, 408, 431],
     ...(operation.security ? [401] : []),
-    ...(operation.security?.some((scheme) => 'bearer' in scheme) ? [429] : []),
+    ...(operation.security?.some((scheme) => 'bearer' in scheme || 'basic' in scheme) ? [429] : []),
     ...(path.includes('{') ? [414] : []),
     ...(method === 'post' ? [413, 415] : []),
   ];
@@ -89,6 +89,8 @@ interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly components: Readonly<Record<string, object>>;
 }
+
+const SIGN_IN = 'Basic realm="Order Notifications", charset="UTF-8"';
 
 /** How @fastify/swagger makes the document of the routes. */
 export const documentOf = (publicUrl: string): FastifyDynamicSwaggerOptions => ({
@@ -199,13 +201,13 @@ function headersOf(status: number, path: string, { parameters, responses }: Cont
   const keyed = parameters?.some(({ name }) => name === 'idempotency-key');
   const isFine = status < 300;
   return {
-    ...(status === 201 && path === '/orders' ? LOCATION : {}),
+    ...(status === 201 && path !== '/customers' ? LOCATION : {}),
     ...(isFine && keyed ? REPLAYED : {}),
     ...((isFine && '304' in responses) || status === 304 ? ETAG : {}),
     ...(limited && (isFine || status === 429) ? RATE_LIMIT : {}),
     ...(status === 429 || status === 503 || (status === 409 && keyed) ? RETRY_AFTER : {}),
     ...(status === 401 && path !== '/webhooks/resend'
-      ? { 'WWW-Authenticate': header('The scheme to use', 'Bearer') }
+      ? { 'WWW-Authenticate': header('The scheme to use', path.startsWith('/admin') ? SIGN_IN : 'Bearer') }
       : {}),
   };
 }

@@ -85,6 +85,7 @@ describe.skipIf(!hasCurl)('an example', () => {
         return `id ${ids.indexOf(id)}`;
       })
       .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, 'a time')
+      .replaceAll(/"web \d+@[^"]+"/g, '"a process"')
       .replaceAll(/"[A-Za-z0-9_-]{43}"/g, 'a tag');
     const [head = '', ...rest] = plain.split('\n\n');
     const [line = '', ...headers] = head.trim().split('\n');

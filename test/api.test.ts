@@ -1,4 +1,5 @@
 /** The HTTP API: exact answers, what it refuses and how, and what it does while a store is away. */
+import { hostname } from 'node:os';
 import { sql } from 'drizzle-orm';
 import type { FastifyInstance } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
@@ -143,7 +144,9 @@ describe('placing an order', () => {
           id: expect.stringMatching(UUID),
           type: 'order.created',
           status: 'staged',
-          timeline: [{ at: expect.stringMatching(INSTANT), event: 'staged' }],
+          timeline: [
+            { at: expect.stringMatching(INSTANT), event: 'staged', by: `test ${process.pid}@${hostname()}` },
+          ],
         },
       ],
     });

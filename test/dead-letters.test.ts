@@ -185,6 +185,7 @@ describe('show', () => {
         '',
         'Put it back, or give it up:',
         `  npm run dead-letters -- retry ${id}`,
+        `  npm run dead-letters -- correct ${id} --to '<the right address>' --note '<how you know>'`,
         `  npm run dead-letters -- discard ${id} --note '<why>'`,
         'What each reason asks for stands in docs/operations.md, under Dead letters.',
       ),
@@ -285,9 +286,9 @@ describe('retry', () => {
     const [finished, doubtful, fine] = [await sent(), await deadOne('outcome_unknown'), await deadOne()];
     expect(await cli('retry', NOBODY, finished, doubtful, fine)).toEqual({
       said: [
-        `${NOBODY}  refused: there is no such message`,
-        `${finished}  refused: it is finished, sent or discarded`,
-        `${doubtful}  refused: it may have been accepted already; show it, and see how to settle that`,
+        `${NOBODY}  refused: There is no such message.`,
+        `${finished}  refused: This message is finished: it was sent or discarded.`,
+        `${doubtful}  refused: This letter may have been accepted already: confirm what happened before it is sent again.`,
         `${fine}  put back`,
       ],
       failure: '3 of 4 refused',
@@ -348,7 +349,7 @@ describe('discard', () => {
     const [message] = await stage(world.db, 1);
     const id = message?.id ?? '';
     expect(await cli('discard', id, '--note', 'no')).toEqual({
-      said: [`${id}  refused: it is on its way, and not dead`],
+      said: [`${id}  refused: This message is not dead: it is on its way.`],
       failure: '1 of 1 refused',
     });
   });
@@ -356,7 +357,7 @@ describe('discard', () => {
   it('is refused for what is finished', async () => {
     for (const id of [await sent(), await discarded()])
       expect(await cli('discard', id, '--note', 'no')).toEqual({
-        said: [`${id}  refused: it is finished, sent or discarded`],
+        said: [`${id}  refused: This message is finished: it was sent or discarded.`],
         failure: '1 of 1 refused',
       });
     expect(await audit()).toEqual([]);
@@ -385,7 +386,7 @@ describe('confirm', () => {
     await cli('confirm', '--sent', id, ...note);
     for (const how of ['--sent', '--not-sent'])
       expect(await cli('confirm', how, id, ...note)).toEqual({
-        said: [`${id}  refused: it is finished, sent or discarded`],
+        said: [`${id}  refused: This message is finished: it was sent or discarded.`],
         failure: '1 of 1 refused',
       });
     expect(await audit()).toHaveLength(1);
@@ -410,7 +411,7 @@ describe('confirm', () => {
     const id = await deadOne('outcome_unknown');
     await cli('confirm', '--not-sent', id, ...note);
     expect(await cli('confirm', '--sent', id, ...note)).toEqual({
-      said: [`${id}  refused: it is on its way, and not dead`],
+      said: [`${id}  refused: This message is not dead: it is on its way.`],
       failure: '1 of 1 refused',
     });
   });
@@ -418,7 +419,7 @@ describe('confirm', () => {
   it.each(['--sent', '--not-sent'])('%s is refused where nothing is in doubt', async (how) => {
     const id = await deadOne();
     expect(await cli('confirm', how, id, ...note)).toEqual({
-      said: [`${id}  refused: nothing is in doubt; retry it, or discard it`],
+      said: [`${id}  refused: Nothing is in doubt: retry this letter, or discard it.`],
       failure: '1 of 1 refused',
     });
     expect(await outboxRow(world.db, id)).toMatchObject({ run: 1, dead_reason: 'refused' });
@@ -459,7 +460,10 @@ describe('unsuppress', () => {
   it('is refused where the address is on no list, and where there is no message', async () => {
     const id = await deadOne('suppressed');
     expect(await cli('unsuppress', id, NOBODY, ...note)).toEqual({
-      said: [`${id}  refused: its address is not suppressed`, `${NOBODY}  refused: there is no such message`],
+      said: [
+        `${id}  refused: The address of this message is not suppressed.`,
+        `${NOBODY}  refused: There is no such message.`,
+      ],
       failure: '2 of 2 refused',
     });
     expect(await audit()).toEqual([]);

@@ -186,10 +186,10 @@ describe('an operator', () => {
       retriable: 2,
       deadLetters: [{ id: ids[0] }, { id: ids[1] }],
     });
-    const second = await operator('GET', `/admin/api/dead-letters?limit=2&cursor=${first.json.nextCursor}`);
+    const second = await operator('GET', `/admin/api/dead-letters?limit=2&after=${first.json.next}`);
     expect(second.json).toMatchObject({
       deadLetters: [{ id: ids[2], reason: 'outcome_unknown' }],
-      nextCursor: null,
+      next: null,
     });
   });
 

@@ -56,7 +56,7 @@ describe('a mistake is found:', () => {
   it('a route that fails', async () => {
     const failing = await startProcess('web', {
       ...world.environment,
-      FAILPOINTS: 'findCustomer:before=throw@3,createCustomer:before=unavailable@30',
+      FAILPOINTS: 'findCustomer:before=throw@3,createCustomer:before=unavailable@24',
     });
     try {
       await failing.ready();
@@ -272,7 +272,7 @@ describe('the requests', () => {
     Array.from({ length: 3 }, (_, i) => `01a206b8-82f0-7023-9978-0ae66dfecc${digit}${i}`);
   const source = (seed: number): Source => ({
     ...{ contract, credentials: CREDENTIALS, seed },
-    known: { customers: ids('a'), orders: ids('b'), cursors: ['AaIGuTxBfQ6lslHwx6nm1A'] },
+    known: { customers: ids('a'), orders: ids('b'), messages: [], cursors: ['AaIGuTxBfQ6lslHwx6nm1A'] },
   });
   const probes = (seed: number, count: number) =>
     Array.from({ length: count }, (_, n) => probeOf(source(seed), n));

@@ -398,7 +398,7 @@ describe('the story of a letter', () => {
     const retried = await world.read(id);
     expect(letter(retried)?.status).toBe('staged');
     expect(letter(retried)).not.toHaveProperty('reason');
-    expect(events(retried)).toEqual(['staged', 'answered: validation_error', 'retried']);
+    expect(events(retried)).toEqual(['staged', 'answered: validation_error', 'dead', 'retried']);
 
     const second = world.notifier();
     await relay.drain();

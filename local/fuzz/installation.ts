@@ -8,6 +8,7 @@ import type { Credentials } from './probes.ts';
 
 export const CREDENTIALS: Credentials = {
   apiKey: 'fuzz-key-of-some-length-0123',
+  operator: 'operator:fuzz-operator-password',
   webhookSecret: `whsec_${Buffer.from('a secret of the fuzzer alone').toString('base64')}`,
 };
 

@@ -6,11 +6,15 @@ import * as nasty from './nasty.ts';
 import { changed, changesOf, type Known as Ids, pick, validValue } from './values.ts';
 
 export interface Known extends Ids {
+  /** Of letters that are on their way: what is done to dead ones is refused for them. */
+  readonly messages: readonly string[];
   readonly cursors: readonly string[];
 }
 
 export interface Credentials {
   readonly apiKey: string;
+  /** `name:password` */
+  readonly operator: string;
   /** As the provider shows it, `whsec_…`. */
   readonly webhookSecret: string;
 }
@@ -102,12 +106,18 @@ function rightRequest(source: Source, operation: Operation, random: Random, n: n
     ],
     body,
     // What takes a body that the document does not describe can't be asked rightly.
-    expected: operation.security.includes('webhook') && !operation.body ? 'anything' : 'fine',
+    expected:
+      (operation.security.includes('webhook') && !operation.body) || !mayBeNamed(operation)
+        ? 'anything'
+        : 'fine',
   };
 }
 
 const idsFor = ({ path }: Operation, known: Known) =>
-  path.startsWith('/customers') ? known.customers : known.orders;
+  path.startsWith('/customers') ? known.customers : path.startsWith('/admin') ? known.messages : known.orders;
+
+/** What there is none of cannot be asked for rightly. */
+const mayBeNamed = ({ path }: Operation) => !path.startsWith('/admin/api/dead-letters/redrives/{id}');
 
 function rightValue(
   { contract, known }: Source,
@@ -124,12 +134,17 @@ function rightValue(
 }
 
 function credentialsFor(
-  { credentials: { apiKey, webhookSecret } }: Source,
+  { credentials: { apiKey, webhookSecret, operator } }: Source,
   { security }: Operation,
   body: string,
   n: number,
 ): [string, string][] {
   if (security.includes('bearer')) return [['authorization', `Bearer ${apiKey}`]];
+  if (security.includes('basic'))
+    return [
+      ['authorization', `Basic ${Buffer.from(operator).toString('base64')}`],
+      ['sec-fetch-site', 'same-origin'],
+    ];
   if (!security.includes('webhook')) return [];
   const [id, timestamp] = [`msg_${n}`, String(Math.floor(Date.now() / 1_000))];
   const secret = Buffer.from(webhookSecret.replace('whsec_', ''), 'base64');
@@ -154,7 +169,9 @@ function valid(source: Source, random: Random, n: number): Made {
 
 /** The body given another; signed again where it is signed. */
 function withBody(source: Source, operation: Operation, right: Made, body: string | Buffer, n: number): Made {
-  const others = right.headers.filter(([name]) => !name.startsWith('svix-') && name !== 'authorization');
+  const others = right.headers.filter(
+    ([name]) => !name.startsWith('svix-') && !['authorization', 'sec-fetch-site'].includes(name),
+  );
   const credentials = credentialsFor(source, operation, String(body), n);
   return { ...right, headers: [...credentials, ...others], body };
 }

@@ -177,7 +177,11 @@ async function prepare(port: number, apiKey: string): Promise<Known> {
     String((await ask('/orders?limit=5')).nextCursor),
     String((await ask('/orders?limit=20')).nextCursor),
   ];
-  return { customers, orders, cursors };
+  const { orders: some } = (await ask('/orders?limit=100')) as {
+    orders?: { notifications: { id: string }[] }[];
+  }; // as the document says
+  const messages = (some ?? []).flatMap(({ notifications }) => notifications.map(({ id }) => id));
+  return { customers, orders, messages, cursors };
 }
 
 /** The report as a person reads it: a table, then what was found, grouped. */

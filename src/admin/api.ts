@@ -41,7 +41,9 @@ const DeadLettersQuery = Type.Object(
   {
     ...filterFields,
     limit: maybe(Type.String({ pattern: '^(?:[1-9]\\d?|100)$' })),
-    cursor: maybe(Type.String({ pattern: '^[A-Za-z0-9_-]{70,100}$' })),
+    after: maybe(
+      Type.String({ pattern: '^[A-Za-z0-9_-]{70,100}$', description: '`next` of the page before' }),
+    ),
   },
   strict,
 );
@@ -59,7 +61,7 @@ const DeadLetterPage = Type.Object({
   matched: Type.Integer({ description: 'How many there are' }),
   retriable: Type.Integer({ description: 'How many of them a retry would put back' }),
   deadLetters: Type.Array(DeadLetter),
-  nextCursor: orNull(Type.String()),
+  next: orNull(Type.String()),
 });
 const NewRedrive = Type.Object(
   {
@@ -116,12 +118,12 @@ export const deskApiRoutes: FastifyPluginAsyncTypebox<{
         ...common,
         summary: 'Dead letters, the oldest first, and how many there are',
         querystring: DeadLettersQuery,
-        response: { 200: DeadLetterPage, ...problems() },
+        response: { 200: DeadLetterPage, ...problems(503) },
       },
     },
     async ({ query }) => {
       const limit = Number(query.limit ?? 20);
-      const { filter, after } = filterOf({ ...query, after: query.cursor });
+      const { filter, after } = filterOf(query);
       const [page, counts] = await Promise.all([
         deadLetters(db, { filter, limit: limit + 1, ...(after ? { after } : {}) }),
         countMatching(db, filter),
@@ -133,7 +135,7 @@ export const deskApiRoutes: FastifyPluginAsyncTypebox<{
         deadLetters: shown.map(({ id, orderId, type, run, at, reason, answer, attempts }) => ({
           ...{ id, orderId, type, run, deadAt: at, reason, answer, calls: attempts },
         })),
-        nextCursor: page.length > limit && last ? positionText(last) : null,
+        next: page.length > limit && last ? positionText(last) : null,
       };
     },
   );
@@ -145,7 +147,7 @@ export const deskApiRoutes: FastifyPluginAsyncTypebox<{
         ...common,
         summary: 'Put one back: the same letter, with all its attempts',
         params: IdParams,
-        response: { 204: Nothing, ...problems(404, 409) },
+        response: { 204: Nothing, ...problems(403, 404, 409, 503) },
       },
     },
     async ({ params }, reply) => void (await act(reply, params.id, { do: 'retry', run: null })),
@@ -162,7 +164,7 @@ export const deskApiRoutes: FastifyPluginAsyncTypebox<{
           { email: Type.String({ pattern: ADDRESS.pattern, maxLength: 254 }), note: Note },
           strict,
         ),
-        response: { 204: Nothing, ...problems(404, 409) },
+        response: { 204: Nothing, ...problems(403, 404, 409, 503) },
       },
     },
     async ({ params, body }, reply) => void (await act(reply, params.id, { do: 'correct', ...body })),
@@ -176,7 +178,7 @@ export const deskApiRoutes: FastifyPluginAsyncTypebox<{
         summary: 'Say what became of a letter of unknown outcome',
         params: IdParams,
         body: Type.Object({ outcome: Type.Enum(['sent', 'not_sent']), note: Note }, strict),
-        response: { 204: Nothing, ...problems(404, 409) },
+        response: { 204: Nothing, ...problems(403, 404, 409, 503) },
       },
     },
     async ({ params, body }, reply) => void (await act(reply, params.id, { do: 'confirm', ...body })),
@@ -194,7 +196,7 @@ export const deskApiRoutes: FastifyPluginAsyncTypebox<{
           summary,
           params: IdParams,
           body: Type.Object({ note: Note }, strict),
-          response: { 204: Nothing, ...problems(404, 409) },
+          response: { 204: Nothing, ...problems(403, 404, 409, 503) },
         },
       },
       async ({ params, body }, reply) => void (await act(reply, params.id, { do: what, ...body })),
@@ -207,7 +209,7 @@ export const deskApiRoutes: FastifyPluginAsyncTypebox<{
         ...common,
         summary: 'Put back all that match: a few first, then at a rate, until letters die again',
         body: NewRedrive,
-        response: { 201: Redrive, ...problems(409) },
+        response: { 201: Redrive, ...problems(403, 409, 503) },
       },
     },
     async ({ body, operator }, reply) => {
@@ -232,7 +234,7 @@ export const deskApiRoutes: FastifyPluginAsyncTypebox<{
         ...common,
         summary: 'How a redrive is getting on',
         params: IdParams,
-        response: { 200: Redrive, ...problems(404) },
+        response: { 200: Redrive, ...problems(404, 503) },
       },
     },
     async ({ params }, reply) => {
@@ -248,7 +250,7 @@ export const deskApiRoutes: FastifyPluginAsyncTypebox<{
         ...common,
         summary: 'End a redrive before its time',
         params: IdParams,
-        response: { 204: Nothing, ...problems(409) },
+        response: { 204: Nothing, ...problems(403, 409, 503) },
       },
     },
     async ({ params }, reply) =>

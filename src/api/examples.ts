@@ -23,13 +23,35 @@ const ORDER = {
       type: 'order.created',
       status: 'sent',
       timeline: [
-        { at: '2026-11-26T16:40:00.000Z', event: 'staged' },
-        { at: '2026-11-26T16:40:00.012Z', event: 'enqueued' },
-        { at: '2026-11-26T16:40:00.131Z', event: 'sent' },
+        { at: '2026-11-26T16:40:00.000Z', event: 'staged', by: 'web 4711@shop-1' },
+        { at: '2026-11-26T16:40:00.012Z', event: 'enqueued', by: 'relay 4712@shop-1' },
+        { at: '2026-11-26T16:40:00.131Z', event: 'sent', by: 'notifier 815@shop-2' },
       ],
     },
   ],
 };
+
+const REDRIVE = {
+  ...{ id: '01a206ba-77d0-7c1f-9d0a-64b0b7c2f1aa', operator: 'grace', note: 'their outage is over' },
+  ...{ reason: 'attempts_exhausted', type: null, matched: 2_000, canary: 10, perSecond: 50 },
+  ...{ putBack: 460, accepted: 455, failed: 1, underWay: 4 },
+  ...{
+    createdAt: '2026-11-26T16:50:00.000Z',
+    passedAt: '2026-11-26T16:50:04.000Z',
+    endedAt: null,
+    ended: null,
+  },
+};
+const UNSIGNED = { 401: 'Sign in as an operator or as a viewer.' };
+const NO_MESSAGE = { 404: 'There is no such message.' };
+const NOTE = { note: 'told by telephone' };
+/** A route that makes something of a dead letter. */
+const act = (operationId: string, meaning: string, request?: object): Told => ({
+  operationId,
+  ...(request ? { request } : {}),
+  answer: [204, meaning, undefined],
+  refusals: { ...NO_MESSAGE, ...UNSIGNED, 409: 'This message is not dead: it is on its way.' },
+});
 
 /** What the document says of one route beside its schemas. */
 export interface Told {
@@ -102,6 +124,59 @@ export const TOLD: Readonly<Record<string, Told>> = {
     answer: [200, 'The order, cancelled', { ...ORDER, status: 'CANCELLED' }],
     refusals: { 409: 'This order can no longer be cancelled.' },
   },
+  'GET /admin/api/dead-letters': {
+    operationId: 'listDeadLetters',
+    answer: [
+      200,
+      'A page of dead letters',
+      {
+        ...{ matched: 1, retriable: 1, next: null },
+        deadLetters: [
+          {
+            ...{ id: ID.message, orderId: ID.order, type: 'order.created', run: 1 },
+            ...{
+              deadAt: '2026-11-26T16:40:01.000Z',
+              reason: 'refused',
+              answer: 'validation_error',
+              calls: 1,
+            },
+          },
+        ],
+      },
+    ],
+    refusals: UNSIGNED,
+  },
+  'POST /admin/api/dead-letters/{id}/retry': act('retryDeadLetter', 'Put back'),
+  'POST /admin/api/dead-letters/{id}/correct': act('correctDeadLetter', 'Put back, for a new letter', {
+    email: 'grace@example.com',
+    ...NOTE,
+  }),
+  'POST /admin/api/dead-letters/{id}/confirm': act('confirmDeadLetter', 'Settled', {
+    outcome: 'not_sent',
+    note: 'not in their log',
+  }),
+  'POST /admin/api/dead-letters/{id}/discard': act('discardDeadLetter', 'Given up', NOTE),
+  'POST /admin/api/dead-letters/{id}/unsuppress': act('allowAddress', 'Its address gets letters again', NOTE),
+  'POST /admin/api/dead-letters/redrives': {
+    operationId: 'startRedrive',
+    request: { reason: 'attempts_exhausted', note: 'their outage is over' },
+    answer: [
+      201,
+      'It has begun',
+      { ...REDRIVE, putBack: 0, accepted: 0, failed: 0, underWay: 0, passedAt: null },
+    ],
+    refusals: { ...UNSIGNED, 409: 'Nothing matches that a retry would put back.' },
+  },
+  'GET /admin/api/dead-letters/redrives/{id}': {
+    operationId: 'getRedrive',
+    answer: [200, 'The redrive', REDRIVE],
+    refusals: { ...UNSIGNED, 404: 'There is no such redrive.' },
+  },
+  'POST /admin/api/dead-letters/redrives/{id}/cancel': {
+    operationId: 'cancelRedrive',
+    answer: [204, 'It is over', undefined],
+    refusals: { ...UNSIGNED, 409: 'This redrive is not under way.' },
+  },
   'POST /webhooks/resend': {
     operationId: 'report',
     body: REPORT,
@@ -130,6 +205,11 @@ export const PARAMETERS: Readonly<Record<string, unknown>> = {
   status: 'CREATED',
   limit: '20',
   cursor: 'AaIGuTxBfQ6lslHwx6nm1Axxxxxx',
+  reason: 'refused',
+  type: 'order.created',
+  since: '2026-11-26T16:00:00Z',
+  until: '2026-11-26T17:00:00Z',
+  after: 'MjAyNi0xMS0yNiAxNjo0MDowMS4wMDAxMjMrMDAgMDFhMjA2YjktM2M0Mi03YTZiLThmMTMtOWQyYzQwYjdlMTU4',
   'idempotency-key': 'order-4711',
   'if-none-match': '"4f2c1a90d7b3"',
   'svix-id': 'msg_2aXyJ8VhG9sXb4kQ',
@@ -140,7 +220,7 @@ export const PARAMETERS: Readonly<Record<string, unknown>> = {
 /** What each refusal means, and the detail of its example. */
 export const REFUSALS: Readonly<Record<number, readonly [meaning: string, detail: string]>> = {
   400: ['The request is not valid; `errors` names the fields', 'The body is not valid.'],
-  401: ['No key, or none of ours', 'Send Authorization: Bearer <key> with a key of this service.'],
+  401: ['No credentials, or none of ours', 'Send Authorization: Bearer <key> with a key of this service.'],
   403: ['Not allowed', 'This request came from another site.'],
   404: ['There is no such thing', 'There is no such order.'],
   405: ['The path knows other methods: see Allow', 'This address does not know this method.'],

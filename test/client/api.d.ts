@@ -1,4 +1,157 @@
 export interface paths {
+    "/admin/api/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Dead letters, the oldest first, and how many there are */
+        get: operations["listDeadLetters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/dead-letters/{id}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what became of a letter of unknown outcome */
+        post: operations["confirmDeadLetter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/dead-letters/{id}/correct": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put one back with a new letter to another address */
+        post: operations["correctDeadLetter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/dead-letters/{id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give one up */
+        post: operations["discardDeadLetter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/dead-letters/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put one back: the same letter, with all its attempts */
+        post: operations["retryDeadLetter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/dead-letters/{id}/unsuppress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let letters go again to its address */
+        post: operations["allowAddress"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/dead-letters/redrives": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put back all that match: a few first, then at a rate, until letters die again */
+        post: operations["startRedrive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/dead-letters/redrives/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a redrive is getting on */
+        get: operations["getRedrive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/api/dead-letters/redrives/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a redrive before its time */
+        post: operations["cancelRedrive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/customers": {
         parameters: {
             query?: never;
@@ -188,7 +341,11 @@ export interface components {
                 timeline: {
                     /** Format: date-time */
                     at: string;
+                    /** @description Which process it was, or which operator */
+                    by?: string;
                     event: string;
+                    /** @description Of a death: why */
+                    reason?: string;
                 }[];
                 type: string;
             }[];
@@ -229,6 +386,2324 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listDeadLetters: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next` of the page before
+                 * @example MjAyNi0xMS0yNiAxNjo0MDowMS4wMDAxMjMrMDAgMDFhMjA2YjktM2M0Mi03YTZiLThmMTMtOWQyYzQwYjdlMTU4
+                 */
+                after?: string;
+                /** @example 20 */
+                limit?: string;
+                /** @example refused */
+                reason?: "attempts_exhausted" | "refused" | "outcome_unknown" | "poison" | "not_enqueueable" | "order_missing" | "customer_missing" | "letter_missing" | "unrenderable" | "suppressed" | "job_failed";
+                /**
+                 * @description Dead since then, UTC
+                 * @example 2026-11-26T16:00:00Z
+                 */
+                since?: string;
+                /** @example order.created */
+                type?: string;
+                /**
+                 * @description Dead until then, UTC
+                 * @example 2026-11-26T17:00:00Z
+                 */
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of dead letters */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "matched": 1,
+                     *       "retriable": 1,
+                     *       "next": null,
+                     *       "deadLetters": [
+                     *         {
+                     *           "id": "01a206b9-3c42-7a6b-8f13-9d2c40b7e158",
+                     *           "orderId": "01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4",
+                     *           "type": "order.created",
+                     *           "run": 1,
+                     *           "deadAt": "2026-11-26T16:40:01.000Z",
+                     *           "reason": "refused",
+                     *           "answer": "validation_error",
+                     *           "calls": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        deadLetters: {
+                            answer: string | null;
+                            calls: number;
+                            deadAt: string;
+                            /** Format: uuid */
+                            id: string;
+                            /** Format: uuid */
+                            orderId: string;
+                            /** @enum {unknown} */
+                            reason: "attempts_exhausted" | "refused" | "outcome_unknown" | "poison" | "not_enqueueable" | "order_missing" | "customer_missing" | "letter_missing" | "unrenderable" | "suppressed" | "job_failed";
+                            run: number;
+                            type: string;
+                        }[];
+                        /** @description How many there are */
+                        matched: number;
+                        next: string | null;
+                        /** @description How many of them a retry would put back */
+                        retriable: number;
+                    };
+                };
+            };
+            /** @description The request is not valid; `errors` names the fields */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Bad Request",
+                     *       "status": 400,
+                     *       "detail": "The body is not valid.",
+                     *       "instance": "/admin/api/dead-letters",
+                     *       "errors": [
+                     *         {
+                     *           "path": "/items/0/quantity",
+                     *           "message": "must be >= 1"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none of ours */
+            401: {
+                headers: {
+                    /**
+                     * @description The scheme to use
+                     * @example Basic realm="Order Notifications", charset="UTF-8"
+                     */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unauthorized",
+                     *       "status": 401,
+                     *       "detail": "Sign in as an operator or as a viewer.",
+                     *       "instance": "/admin/api/dead-letters"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request did not arrive in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Timeout",
+                     *       "status": 408,
+                     *       "detail": "The request did not arrive in time.",
+                     *       "instance": "/admin/api/dead-letters"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests under this key, or too many wrong keys from this address: wait for Retry-After */
+            429: {
+                headers: {
+                    /**
+                     * @description Seconds to wait before the next try
+                     * @example 2
+                     */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Too Many Requests",
+                     *       "status": 429,
+                     *       "detail": "Too many requests.",
+                     *       "instance": "/admin/api/dead-letters"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Header Fields Too Large",
+                     *       "status": 431,
+                     *       "detail": "The headers are too large.",
+                     *       "instance": "/admin/api/dead-letters"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again after Retry-After: what the request asked for may have happened */
+            503: {
+                headers: {
+                    /**
+                     * @description Seconds to wait before the next try
+                     * @example 2
+                     */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Service Unavailable",
+                     *       "status": 503,
+                     *       "detail": "The order book cannot be reached.",
+                     *       "instance": "/admin/api/dead-letters"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirmDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "outcome": "not_sent",
+                 *       "note": "not in their log"
+                 *     }
+                 */
+                "application/json": {
+                    /** @description Why, for those who come after you */
+                    note: string;
+                    /** @enum {unknown} */
+                    outcome: "sent" | "not_sent";
+                };
+            };
+        };
+        responses: {
+            /** @description Settled */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid; `errors` names the fields */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Bad Request",
+                     *       "status": 400,
+                     *       "detail": "The body is not valid.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/confirm",
+                     *       "errors": [
+                     *         {
+                     *           "path": "/items/0/quantity",
+                     *           "message": "must be >= 1"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none of ours */
+            401: {
+                headers: {
+                    /**
+                     * @description The scheme to use
+                     * @example Basic realm="Order Notifications", charset="UTF-8"
+                     */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unauthorized",
+                     *       "status": 401,
+                     *       "detail": "Sign in as an operator or as a viewer.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/confirm"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Forbidden",
+                     *       "status": 403,
+                     *       "detail": "This request came from another site.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/confirm"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Not Found",
+                     *       "status": 404,
+                     *       "detail": "There is no such message.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/confirm"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request did not arrive in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Timeout",
+                     *       "status": 408,
+                     *       "detail": "The request did not arrive in time.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/confirm"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it, now or for ever */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Conflict",
+                     *       "status": 409,
+                     *       "detail": "This message is not dead: it is on its way.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/confirm"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is above 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Payload Too Large",
+                     *       "status": 413,
+                     *       "detail": "Request body is too large",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/confirm"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The path is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "URI Too Long",
+                     *       "status": 414,
+                     *       "detail": "The path is too long.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/confirm"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unsupported Media Type",
+                     *       "status": 415,
+                     *       "detail": "Unsupported Media Type",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/confirm"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests under this key, or too many wrong keys from this address: wait for Retry-After */
+            429: {
+                headers: {
+                    /**
+                     * @description Seconds to wait before the next try
+                     * @example 2
+                     */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Too Many Requests",
+                     *       "status": 429,
+                     *       "detail": "Too many requests.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/confirm"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Header Fields Too Large",
+                     *       "status": 431,
+                     *       "detail": "The headers are too large.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/confirm"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again after Retry-After: what the request asked for may have happened */
+            503: {
+                headers: {
+                    /**
+                     * @description Seconds to wait before the next try
+                     * @example 2
+                     */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Service Unavailable",
+                     *       "status": 503,
+                     *       "detail": "The order book cannot be reached.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/confirm"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    correctDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "grace@example.com",
+                 *       "note": "told by telephone"
+                 *     }
+                 */
+                "application/json": {
+                    email: string;
+                    /** @description Why, for those who come after you */
+                    note: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Put back, for a new letter */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid; `errors` names the fields */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Bad Request",
+                     *       "status": 400,
+                     *       "detail": "The body is not valid.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/correct",
+                     *       "errors": [
+                     *         {
+                     *           "path": "/items/0/quantity",
+                     *           "message": "must be >= 1"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none of ours */
+            401: {
+                headers: {
+                    /**
+                     * @description The scheme to use
+                     * @example Basic realm="Order Notifications", charset="UTF-8"
+                     */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unauthorized",
+                     *       "status": 401,
+                     *       "detail": "Sign in as an operator or as a viewer.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/correct"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Forbidden",
+                     *       "status": 403,
+                     *       "detail": "This request came from another site.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/correct"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Not Found",
+                     *       "status": 404,
+                     *       "detail": "There is no such message.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/correct"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request did not arrive in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Timeout",
+                     *       "status": 408,
+                     *       "detail": "The request did not arrive in time.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/correct"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it, now or for ever */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Conflict",
+                     *       "status": 409,
+                     *       "detail": "This message is not dead: it is on its way.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/correct"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is above 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Payload Too Large",
+                     *       "status": 413,
+                     *       "detail": "Request body is too large",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/correct"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The path is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "URI Too Long",
+                     *       "status": 414,
+                     *       "detail": "The path is too long.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/correct"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unsupported Media Type",
+                     *       "status": 415,
+                     *       "detail": "Unsupported Media Type",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/correct"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests under this key, or too many wrong keys from this address: wait for Retry-After */
+            429: {
+                headers: {
+                    /**
+                     * @description Seconds to wait before the next try
+                     * @example 2
+                     */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Too Many Requests",
+                     *       "status": 429,
+                     *       "detail": "Too many requests.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/correct"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Header Fields Too Large",
+                     *       "status": 431,
+                     *       "detail": "The headers are too large.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/correct"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again after Retry-After: what the request asked for may have happened */
+            503: {
+                headers: {
+                    /**
+                     * @description Seconds to wait before the next try
+                     * @example 2
+                     */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Service Unavailable",
+                     *       "status": 503,
+                     *       "detail": "The order book cannot be reached.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/correct"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discardDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "note": "told by telephone"
+                 *     }
+                 */
+                "application/json": {
+                    /** @description Why, for those who come after you */
+                    note: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Given up */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid; `errors` names the fields */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Bad Request",
+                     *       "status": 400,
+                     *       "detail": "The body is not valid.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/discard",
+                     *       "errors": [
+                     *         {
+                     *           "path": "/items/0/quantity",
+                     *           "message": "must be >= 1"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none of ours */
+            401: {
+                headers: {
+                    /**
+                     * @description The scheme to use
+                     * @example Basic realm="Order Notifications", charset="UTF-8"
+                     */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unauthorized",
+                     *       "status": 401,
+                     *       "detail": "Sign in as an operator or as a viewer.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/discard"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Forbidden",
+                     *       "status": 403,
+                     *       "detail": "This request came from another site.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/discard"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Not Found",
+                     *       "status": 404,
+                     *       "detail": "There is no such message.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/discard"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request did not arrive in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Timeout",
+                     *       "status": 408,
+                     *       "detail": "The request did not arrive in time.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/discard"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it, now or for ever */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Conflict",
+                     *       "status": 409,
+                     *       "detail": "This message is not dead: it is on its way.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/discard"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is above 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Payload Too Large",
+                     *       "status": 413,
+                     *       "detail": "Request body is too large",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/discard"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The path is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "URI Too Long",
+                     *       "status": 414,
+                     *       "detail": "The path is too long.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/discard"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unsupported Media Type",
+                     *       "status": 415,
+                     *       "detail": "Unsupported Media Type",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/discard"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests under this key, or too many wrong keys from this address: wait for Retry-After */
+            429: {
+                headers: {
+                    /**
+                     * @description Seconds to wait before the next try
+                     * @example 2
+                     */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Too Many Requests",
+                     *       "status": 429,
+                     *       "detail": "Too many requests.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/discard"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Header Fields Too Large",
+                     *       "status": 431,
+                     *       "detail": "The headers are too large.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/discard"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again after Retry-After: what the request asked for may have happened */
+            503: {
+                headers: {
+                    /**
+                     * @description Seconds to wait before the next try
+                     * @example 2
+                     */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Service Unavailable",
+                     *       "status": 503,
+                     *       "detail": "The order book cannot be reached.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/discard"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retryDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Put back */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid; `errors` names the fields */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Bad Request",
+                     *       "status": 400,
+                     *       "detail": "The body is not valid.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/retry",
+                     *       "errors": [
+                     *         {
+                     *           "path": "/items/0/quantity",
+                     *           "message": "must be >= 1"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none of ours */
+            401: {
+                headers: {
+                    /**
+                     * @description The scheme to use
+                     * @example Basic realm="Order Notifications", charset="UTF-8"
+                     */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unauthorized",
+                     *       "status": 401,
+                     *       "detail": "Sign in as an operator or as a viewer.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/retry"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Forbidden",
+                     *       "status": 403,
+                     *       "detail": "This request came from another site.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/retry"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Not Found",
+                     *       "status": 404,
+                     *       "detail": "There is no such message.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/retry"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request did not arrive in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Timeout",
+                     *       "status": 408,
+                     *       "detail": "The request did not arrive in time.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/retry"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it, now or for ever */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Conflict",
+                     *       "status": 409,
+                     *       "detail": "This message is not dead: it is on its way.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/retry"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is above 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Payload Too Large",
+                     *       "status": 413,
+                     *       "detail": "Request body is too large",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/retry"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The path is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "URI Too Long",
+                     *       "status": 414,
+                     *       "detail": "The path is too long.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/retry"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unsupported Media Type",
+                     *       "status": 415,
+                     *       "detail": "Unsupported Media Type",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/retry"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests under this key, or too many wrong keys from this address: wait for Retry-After */
+            429: {
+                headers: {
+                    /**
+                     * @description Seconds to wait before the next try
+                     * @example 2
+                     */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Too Many Requests",
+                     *       "status": 429,
+                     *       "detail": "Too many requests.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/retry"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Header Fields Too Large",
+                     *       "status": 431,
+                     *       "detail": "The headers are too large.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/retry"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again after Retry-After: what the request asked for may have happened */
+            503: {
+                headers: {
+                    /**
+                     * @description Seconds to wait before the next try
+                     * @example 2
+                     */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Service Unavailable",
+                     *       "status": 503,
+                     *       "detail": "The order book cannot be reached.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/retry"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    allowAddress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "note": "told by telephone"
+                 *     }
+                 */
+                "application/json": {
+                    /** @description Why, for those who come after you */
+                    note: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Its address gets letters again */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid; `errors` names the fields */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Bad Request",
+                     *       "status": 400,
+                     *       "detail": "The body is not valid.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/unsuppress",
+                     *       "errors": [
+                     *         {
+                     *           "path": "/items/0/quantity",
+                     *           "message": "must be >= 1"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none of ours */
+            401: {
+                headers: {
+                    /**
+                     * @description The scheme to use
+                     * @example Basic realm="Order Notifications", charset="UTF-8"
+                     */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unauthorized",
+                     *       "status": 401,
+                     *       "detail": "Sign in as an operator or as a viewer.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/unsuppress"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Forbidden",
+                     *       "status": 403,
+                     *       "detail": "This request came from another site.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/unsuppress"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Not Found",
+                     *       "status": 404,
+                     *       "detail": "There is no such message.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/unsuppress"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request did not arrive in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Timeout",
+                     *       "status": 408,
+                     *       "detail": "The request did not arrive in time.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/unsuppress"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it, now or for ever */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Conflict",
+                     *       "status": 409,
+                     *       "detail": "This message is not dead: it is on its way.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/unsuppress"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is above 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Payload Too Large",
+                     *       "status": 413,
+                     *       "detail": "Request body is too large",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/unsuppress"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The path is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "URI Too Long",
+                     *       "status": 414,
+                     *       "detail": "The path is too long.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/unsuppress"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unsupported Media Type",
+                     *       "status": 415,
+                     *       "detail": "Unsupported Media Type",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/unsuppress"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests under this key, or too many wrong keys from this address: wait for Retry-After */
+            429: {
+                headers: {
+                    /**
+                     * @description Seconds to wait before the next try
+                     * @example 2
+                     */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Too Many Requests",
+                     *       "status": 429,
+                     *       "detail": "Too many requests.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/unsuppress"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Header Fields Too Large",
+                     *       "status": 431,
+                     *       "detail": "The headers are too large.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/unsuppress"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again after Retry-After: what the request asked for may have happened */
+            503: {
+                headers: {
+                    /**
+                     * @description Seconds to wait before the next try
+                     * @example 2
+                     */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Service Unavailable",
+                     *       "status": 503,
+                     *       "detail": "The order book cannot be reached.",
+                     *       "instance": "/admin/api/dead-letters/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/unsuppress"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    startRedrive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "attempts_exhausted",
+                 *       "note": "their outage is over"
+                 *     }
+                 */
+                "application/json": {
+                    /** @description How many go first */
+                    canary?: number;
+                    /** @description Why, for those who come after you */
+                    note?: string;
+                    /** @description How many a second follow */
+                    perSecond?: number;
+                    /** @enum {unknown} */
+                    reason?: "attempts_exhausted" | "refused" | "outcome_unknown" | "poison" | "not_enqueueable" | "order_missing" | "customer_missing" | "letter_missing" | "unrenderable" | "suppressed" | "job_failed";
+                    /**
+                     * Format: date-time
+                     * @description Dead since then, UTC
+                     */
+                    since?: string;
+                    type?: string;
+                    /**
+                     * Format: date-time
+                     * @description Dead until then, UTC
+                     */
+                    until?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description It has begun */
+            201: {
+                headers: {
+                    /**
+                     * @description Where what was made can be read
+                     * @example /orders/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4
+                     */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "01a206ba-77d0-7c1f-9d0a-64b0b7c2f1aa",
+                     *       "operator": "grace",
+                     *       "note": "their outage is over",
+                     *       "reason": "attempts_exhausted",
+                     *       "type": null,
+                     *       "matched": 2000,
+                     *       "canary": 10,
+                     *       "perSecond": 50,
+                     *       "putBack": 0,
+                     *       "accepted": 0,
+                     *       "failed": 0,
+                     *       "underWay": 0,
+                     *       "createdAt": "2026-11-26T16:50:00.000Z",
+                     *       "passedAt": null,
+                     *       "endedAt": null,
+                     *       "ended": null
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description Of the last ones that were put back */
+                        accepted: number;
+                        canary: number;
+                        /** Format: date-time */
+                        createdAt: string;
+                        ended: ("done" | "failures" | "cancelled") | null;
+                        endedAt: string | null;
+                        /** @description Of the last ones: dead again */
+                        failed: number;
+                        /** Format: uuid */
+                        id: string;
+                        matched: number;
+                        note: string | null;
+                        operator: string;
+                        passedAt: string | null;
+                        perSecond: number;
+                        putBack: number;
+                        reason: string | null;
+                        type: string | null;
+                        underWay: number;
+                    };
+                };
+            };
+            /** @description The request is not valid; `errors` names the fields */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Bad Request",
+                     *       "status": 400,
+                     *       "detail": "The body is not valid.",
+                     *       "instance": "/admin/api/dead-letters/redrives",
+                     *       "errors": [
+                     *         {
+                     *           "path": "/items/0/quantity",
+                     *           "message": "must be >= 1"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none of ours */
+            401: {
+                headers: {
+                    /**
+                     * @description The scheme to use
+                     * @example Basic realm="Order Notifications", charset="UTF-8"
+                     */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unauthorized",
+                     *       "status": 401,
+                     *       "detail": "Sign in as an operator or as a viewer.",
+                     *       "instance": "/admin/api/dead-letters/redrives"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Forbidden",
+                     *       "status": 403,
+                     *       "detail": "This request came from another site.",
+                     *       "instance": "/admin/api/dead-letters/redrives"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request did not arrive in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Timeout",
+                     *       "status": 408,
+                     *       "detail": "The request did not arrive in time.",
+                     *       "instance": "/admin/api/dead-letters/redrives"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it, now or for ever */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Conflict",
+                     *       "status": 409,
+                     *       "detail": "Nothing matches that a retry would put back.",
+                     *       "instance": "/admin/api/dead-letters/redrives"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is above 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Payload Too Large",
+                     *       "status": 413,
+                     *       "detail": "Request body is too large",
+                     *       "instance": "/admin/api/dead-letters/redrives"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unsupported Media Type",
+                     *       "status": 415,
+                     *       "detail": "Unsupported Media Type",
+                     *       "instance": "/admin/api/dead-letters/redrives"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests under this key, or too many wrong keys from this address: wait for Retry-After */
+            429: {
+                headers: {
+                    /**
+                     * @description Seconds to wait before the next try
+                     * @example 2
+                     */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Too Many Requests",
+                     *       "status": 429,
+                     *       "detail": "Too many requests.",
+                     *       "instance": "/admin/api/dead-letters/redrives"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Header Fields Too Large",
+                     *       "status": 431,
+                     *       "detail": "The headers are too large.",
+                     *       "instance": "/admin/api/dead-letters/redrives"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again after Retry-After: what the request asked for may have happened */
+            503: {
+                headers: {
+                    /**
+                     * @description Seconds to wait before the next try
+                     * @example 2
+                     */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Service Unavailable",
+                     *       "status": 503,
+                     *       "detail": "The order book cannot be reached.",
+                     *       "instance": "/admin/api/dead-letters/redrives"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRedrive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The redrive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "01a206ba-77d0-7c1f-9d0a-64b0b7c2f1aa",
+                     *       "operator": "grace",
+                     *       "note": "their outage is over",
+                     *       "reason": "attempts_exhausted",
+                     *       "type": null,
+                     *       "matched": 2000,
+                     *       "canary": 10,
+                     *       "perSecond": 50,
+                     *       "putBack": 460,
+                     *       "accepted": 455,
+                     *       "failed": 1,
+                     *       "underWay": 4,
+                     *       "createdAt": "2026-11-26T16:50:00.000Z",
+                     *       "passedAt": "2026-11-26T16:50:04.000Z",
+                     *       "endedAt": null,
+                     *       "ended": null
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description Of the last ones that were put back */
+                        accepted: number;
+                        canary: number;
+                        /** Format: date-time */
+                        createdAt: string;
+                        ended: ("done" | "failures" | "cancelled") | null;
+                        endedAt: string | null;
+                        /** @description Of the last ones: dead again */
+                        failed: number;
+                        /** Format: uuid */
+                        id: string;
+                        matched: number;
+                        note: string | null;
+                        operator: string;
+                        passedAt: string | null;
+                        perSecond: number;
+                        putBack: number;
+                        reason: string | null;
+                        type: string | null;
+                        underWay: number;
+                    };
+                };
+            };
+            /** @description The request is not valid; `errors` names the fields */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Bad Request",
+                     *       "status": 400,
+                     *       "detail": "The body is not valid.",
+                     *       "instance": "/admin/api/dead-letters/redrives/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4",
+                     *       "errors": [
+                     *         {
+                     *           "path": "/items/0/quantity",
+                     *           "message": "must be >= 1"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none of ours */
+            401: {
+                headers: {
+                    /**
+                     * @description The scheme to use
+                     * @example Basic realm="Order Notifications", charset="UTF-8"
+                     */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unauthorized",
+                     *       "status": 401,
+                     *       "detail": "Sign in as an operator or as a viewer.",
+                     *       "instance": "/admin/api/dead-letters/redrives/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Not Found",
+                     *       "status": 404,
+                     *       "detail": "There is no such redrive.",
+                     *       "instance": "/admin/api/dead-letters/redrives/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request did not arrive in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Timeout",
+                     *       "status": 408,
+                     *       "detail": "The request did not arrive in time.",
+                     *       "instance": "/admin/api/dead-letters/redrives/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The path is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "URI Too Long",
+                     *       "status": 414,
+                     *       "detail": "The path is too long.",
+                     *       "instance": "/admin/api/dead-letters/redrives/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests under this key, or too many wrong keys from this address: wait for Retry-After */
+            429: {
+                headers: {
+                    /**
+                     * @description Seconds to wait before the next try
+                     * @example 2
+                     */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Too Many Requests",
+                     *       "status": 429,
+                     *       "detail": "Too many requests.",
+                     *       "instance": "/admin/api/dead-letters/redrives/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Header Fields Too Large",
+                     *       "status": 431,
+                     *       "detail": "The headers are too large.",
+                     *       "instance": "/admin/api/dead-letters/redrives/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again after Retry-After: what the request asked for may have happened */
+            503: {
+                headers: {
+                    /**
+                     * @description Seconds to wait before the next try
+                     * @example 2
+                     */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Service Unavailable",
+                     *       "status": 503,
+                     *       "detail": "The order book cannot be reached.",
+                     *       "instance": "/admin/api/dead-letters/redrives/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelRedrive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is over */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid; `errors` names the fields */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Bad Request",
+                     *       "status": 400,
+                     *       "detail": "The body is not valid.",
+                     *       "instance": "/admin/api/dead-letters/redrives/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/cancel",
+                     *       "errors": [
+                     *         {
+                     *           "path": "/items/0/quantity",
+                     *           "message": "must be >= 1"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none of ours */
+            401: {
+                headers: {
+                    /**
+                     * @description The scheme to use
+                     * @example Basic realm="Order Notifications", charset="UTF-8"
+                     */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unauthorized",
+                     *       "status": 401,
+                     *       "detail": "Sign in as an operator or as a viewer.",
+                     *       "instance": "/admin/api/dead-letters/redrives/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/cancel"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Forbidden",
+                     *       "status": 403,
+                     *       "detail": "This request came from another site.",
+                     *       "instance": "/admin/api/dead-letters/redrives/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/cancel"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request did not arrive in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Timeout",
+                     *       "status": 408,
+                     *       "detail": "The request did not arrive in time.",
+                     *       "instance": "/admin/api/dead-letters/redrives/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/cancel"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state of things forbids it, now or for ever */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Conflict",
+                     *       "status": 409,
+                     *       "detail": "This redrive is not under way.",
+                     *       "instance": "/admin/api/dead-letters/redrives/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/cancel"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is above 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Payload Too Large",
+                     *       "status": 413,
+                     *       "detail": "Request body is too large",
+                     *       "instance": "/admin/api/dead-letters/redrives/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/cancel"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The path is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "URI Too Long",
+                     *       "status": 414,
+                     *       "detail": "The path is too long.",
+                     *       "instance": "/admin/api/dead-letters/redrives/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/cancel"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Unsupported Media Type",
+                     *       "status": 415,
+                     *       "detail": "Unsupported Media Type",
+                     *       "instance": "/admin/api/dead-letters/redrives/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/cancel"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests under this key, or too many wrong keys from this address: wait for Retry-After */
+            429: {
+                headers: {
+                    /**
+                     * @description Seconds to wait before the next try
+                     * @example 2
+                     */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Too Many Requests",
+                     *       "status": 429,
+                     *       "detail": "Too many requests.",
+                     *       "instance": "/admin/api/dead-letters/redrives/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/cancel"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The headers are too large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Request Header Fields Too Large",
+                     *       "status": 431,
+                     *       "detail": "The headers are too large.",
+                     *       "instance": "/admin/api/dead-letters/redrives/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/cancel"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Try again after Retry-After: what the request asked for may have happened */
+            503: {
+                headers: {
+                    /**
+                     * @description Seconds to wait before the next try
+                     * @example 2
+                     */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "about:blank",
+                     *       "title": "Service Unavailable",
+                     *       "status": 503,
+                     *       "detail": "The order book cannot be reached.",
+                     *       "instance": "/admin/api/dead-letters/redrives/01a206b9-3c41-7d0e-a5b2-51f0c7a9e6d4/cancel"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     addCustomer: {
         parameters: {
             query?: never;
@@ -300,7 +2775,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key, or none of ours */
+            /** @description No credentials, or none of ours */
             401: {
                 headers: {
                     /**
@@ -537,7 +3012,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key, or none of ours */
+            /** @description No credentials, or none of ours */
             401: {
                 headers: {
                     /**
@@ -736,15 +3211,18 @@ export interface operations {
                      *               "timeline": [
                      *                 {
                      *                   "at": "2026-11-26T16:40:00.000Z",
-                     *                   "event": "staged"
+                     *                   "event": "staged",
+                     *                   "by": "web 4711@shop-1"
                      *                 },
                      *                 {
                      *                   "at": "2026-11-26T16:40:00.012Z",
-                     *                   "event": "enqueued"
+                     *                   "event": "enqueued",
+                     *                   "by": "relay 4712@shop-1"
                      *                 },
                      *                 {
                      *                   "at": "2026-11-26T16:40:00.131Z",
-                     *                   "event": "sent"
+                     *                   "event": "sent",
+                     *                   "by": "notifier 815@shop-2"
                      *                 }
                      *               ]
                      *             }
@@ -781,7 +3259,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key, or none of ours */
+            /** @description No credentials, or none of ours */
             401: {
                 headers: {
                     /**
@@ -981,7 +3459,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key, or none of ours */
+            /** @description No credentials, or none of ours */
             401: {
                 headers: {
                     /**
@@ -1246,15 +3724,18 @@ export interface operations {
                      *           "timeline": [
                      *             {
                      *               "at": "2026-11-26T16:40:00.000Z",
-                     *               "event": "staged"
+                     *               "event": "staged",
+                     *               "by": "web 4711@shop-1"
                      *             },
                      *             {
                      *               "at": "2026-11-26T16:40:00.012Z",
-                     *               "event": "enqueued"
+                     *               "event": "enqueued",
+                     *               "by": "relay 4712@shop-1"
                      *             },
                      *             {
                      *               "at": "2026-11-26T16:40:00.131Z",
-                     *               "event": "sent"
+                     *               "event": "sent",
+                     *               "by": "notifier 815@shop-2"
                      *             }
                      *           ]
                      *         }
@@ -1300,7 +3781,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key, or none of ours */
+            /** @description No credentials, or none of ours */
             401: {
                 headers: {
                     /**
@@ -1496,15 +3977,18 @@ export interface operations {
                      *           "timeline": [
                      *             {
                      *               "at": "2026-11-26T16:40:00.000Z",
-                     *               "event": "staged"
+                     *               "event": "staged",
+                     *               "by": "web 4711@shop-1"
                      *             },
                      *             {
                      *               "at": "2026-11-26T16:40:00.012Z",
-                     *               "event": "enqueued"
+                     *               "event": "enqueued",
+                     *               "by": "relay 4712@shop-1"
                      *             },
                      *             {
                      *               "at": "2026-11-26T16:40:00.131Z",
-                     *               "event": "sent"
+                     *               "event": "sent",
+                     *               "by": "notifier 815@shop-2"
                      *             }
                      *           ]
                      *         }
@@ -1538,7 +4022,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key, or none of ours */
+            /** @description No credentials, or none of ours */
             401: {
                 headers: {
                     /**
@@ -1811,15 +4295,18 @@ export interface operations {
                      *           "timeline": [
                      *             {
                      *               "at": "2026-11-26T16:40:00.000Z",
-                     *               "event": "staged"
+                     *               "event": "staged",
+                     *               "by": "web 4711@shop-1"
                      *             },
                      *             {
                      *               "at": "2026-11-26T16:40:00.012Z",
-                     *               "event": "enqueued"
+                     *               "event": "enqueued",
+                     *               "by": "relay 4712@shop-1"
                      *             },
                      *             {
                      *               "at": "2026-11-26T16:40:00.131Z",
-                     *               "event": "sent"
+                     *               "event": "sent",
+                     *               "by": "notifier 815@shop-2"
                      *             }
                      *           ]
                      *         }
@@ -1853,7 +4340,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key, or none of ours */
+            /** @description No credentials, or none of ours */
             401: {
                 headers: {
                     /**
@@ -2155,7 +4642,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No key, or none of ours */
+            /** @description No credentials, or none of ours */
             401: {
                 headers: {
                     [name: string]: unknown;
