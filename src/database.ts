@@ -59,7 +59,7 @@ export function connect(url: string, name: string, connections = 1): postgres.Sq
 }
 
 /** Who this is, for the ledger's rows and Postgres' own views: which of us, and where. Postgres keeps 63 bytes of it. */
-export const writerOf = (name: string): string => `order-notifications ${name} ${process.pid}@${hostname()}`;
+const writerOf = (name: string): string => `order-notifications ${name} ${process.pid}@${hostname()}`;
 
 /** Drizzle asks for unnamed statements, which cost a second round trip and a new plan at every call. */
 function preparing(client: postgres.Sql): postgres.Sql {

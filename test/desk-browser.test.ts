@@ -2,8 +2,7 @@
  * The desk in a real browser, as at three in the morning: from the alert's link to the cause, to the cure, to the notice that it is
  * over. Its screenshots stand in the README and docs.
  */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import axe from 'axe-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -18,7 +17,6 @@ import { until } from './support/until.ts';
 import { openWeb } from './support/web.ts';
 import { openWorld, RIGHT_CLOCK, type World } from './support/world.ts';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const HOSTILE = '</td><script>alert(1)</script><img src=x onerror=alert(2)>\u202e';
 const REFUSAL = { statusCode: 422, name: 'validation_error', message: `Invalid \`to\` field. ${HOSTILE}` };
 
@@ -158,7 +156,7 @@ describe.skipIf(!hasBrowser)('an operator who was woken', () => {
           await screenshot(page, `${name}-${colorScheme}-${device}`);
           const wide = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
           expect(wide, `${path} is wider than the ${device}`).toBeLessThanOrEqual(0);
-          await page.evaluate(AXE);
+          await page.evaluate(axe.source);
           const found = await page.evaluate(async () => {
             // biome-ignore lint/suspicious/noExplicitAny: axe has put itself there
             const { violations } = await (globalThis as any).axe.run();

@@ -14,7 +14,7 @@ import { page } from './page.ts';
 /** A word to those who come after. */
 export const LONGEST_NOTE = 500;
 /** So many letters are retried by one form, or one request. */
-export const MOST_SELECTED = 100;
+const MOST_SELECTED = 100;
 
 /** A refusal that a person is to read. */
 class FormError extends Error {
