@@ -6,7 +6,7 @@ import { CANARY, LARGEST_CANARY, MOST_PER_SECOND, PER_SECOND, type Redrive } fro
 import { DEAD_REASONS } from '../schema.ts';
 import { positionText } from './forms.ts';
 import { count, field, masked, moment, type Page, page } from './page.ts';
-import { redriveLine } from './pages.ts';
+import { redriveLine } from './redrives.ts';
 
 export interface DeadLettersView {
   readonly filter: DeadFilter;

@@ -13,7 +13,8 @@ import { cancelRedrive, countMatching, findRedrives, startRedrive } from '../red
 import { deadLettersPage } from './dead-letters.ts';
 import * as forms from './forms.ts';
 import { count } from './page.ts';
-import { letterPage, overviewPage, redrivePage, searchPage } from './pages.ts';
+import { letterPage, overviewPage, searchPage } from './pages.ts';
+import { redrivePage } from './redrives.ts';
 import { storyPage } from './story.ts';
 
 const PAGE_OF_LETTERS = 50;
