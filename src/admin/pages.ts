@@ -1,6 +1,6 @@
 /** The desk's smaller pages: how things stand, a letter, and what was found. */
 import type { Hold } from '../holds.ts';
-import { bidirectional, html, type Markup } from '../markup.ts';
+import { bidirectional, html } from '../markup.ts';
 import type { OrderLine } from '../orders.ts';
 import type { Redrive } from '../redrives.ts';
 import { byReason } from './dead-letters.ts';
