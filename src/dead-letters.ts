@@ -154,7 +154,8 @@ export function createProgram(openDesk: () => DeadLetterDesk, say: (line: string
       const { matched, retriable } = await countMatching(db, filter);
       const left = matched - retriable;
       say(`match: ${matched}${left > 0 ? `, of which ${left} are left alone, outcome unknown` : ''}`);
-      if (!options.yes) return say(retriable > 0 ? 'Nothing was done. To put them back add: --yes' : '');
+      if (!options.yes)
+        return say(retriable > 0 ? 'Nothing was done. To put them back add: --yes' : 'Nothing to put back.');
       const { canary, rate: perSecond, note = null, as } = options;
       const started = await startRedrive(db, { filter, canary, perSecond, note, operator: as });
       if (started.outcome === 'nothing_matches')

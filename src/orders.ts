@@ -348,7 +348,7 @@ const ACTED =
 const orderColumns = (
   messages: 'outbox' | 'letters',
 ) => sql`o.id, o.customer_id as "customerId", o.status, o.currency, to_json(o.total) as total, ${iso('o.created_at')} as "createdAt",
-  (select json_agg(json_build_object('sku', i.sku, 'name', i.name, 'quantity', i.quantity, 'unitPrice', i.unit_price) order by i.position)
+  (select coalesce(json_agg(json_build_object('sku', i.sku, 'name', i.name, 'quantity', i.quantity, 'unitPrice', i.unit_price) order by i.position), '[]')
     from order_items i where i.order_id = o.id) as items,
   (select coalesce(json_agg(json_strip_nulls(json_build_object(
       'id', m.id, 'type', m.type, 'reason', m.dead_reason,

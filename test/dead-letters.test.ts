@@ -9,6 +9,7 @@ import { run } from '../src/database.ts';
 import { createProgram } from '../src/dead-letters.ts';
 import { listenForHints } from '../src/hints.ts';
 import { discardMessage, markSent, openCalls, type StagedMessage, settleAttempts } from '../src/outbox.ts';
+import { stepRedrive } from '../src/redrives.ts';
 import type { DeadReason } from '../src/schema.ts';
 import { startNode } from './support/processes.ts';
 import { letterRows, outboxRow, stage } from './support/rows.ts';
@@ -30,7 +31,7 @@ beforeEach(async () => {
   hints = 0;
   await run(
     world.db,
-    sql`truncate customers, orders, order_items, outbox, notifications, operator_actions, suppressions, leases, epochs`,
+    sql`truncate customers, orders, order_items, outbox, notifications, operator_actions, suppressions, leases, epochs, redrives, message_events`,
   );
 });
 afterAll(() => world.close());
@@ -54,7 +55,8 @@ async function cli(...args: readonly string[]): Promise<Outcome> {
     () => desk,
     (line) => said.push(line),
   );
-  for (const each of [program, ...program.commands]) each.configureOutput({ writeErr: () => undefined });
+  for (const each of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)])
+    each.configureOutput({ writeErr: () => undefined });
   try {
     await program.parseAsync(args, { from: 'user' });
     return { said, failure: undefined };
@@ -328,6 +330,88 @@ describe('retry', () => {
     for (const args of [[], [id, '--all']])
       expect(await cli('retry', ...args)).toEqual({ said: [], failure: 'name the messages, or say --all' });
     expect(await outboxRow(world.db, id)).toMatchObject({ run: 1 });
+  });
+});
+
+describe('correct', () => {
+  const fix = (id: string, to = 'right@example.com') =>
+    cli('correct', id, '--to', to, '--note', 'by telephone', '--as', 'grace');
+
+  it('puts one back with a new letter to that address, records who knew it and how, and wakes the relay', async () => {
+    const id = await deadOne();
+    await run(world.db, sql`update notifications set first_unknown_at = null`);
+    expect(await fix(id)).toEqual(saying(`${id}  put back, for a new letter to that address`));
+    expect(await outboxRow(world.db, id)).toMatchObject({ run: 2, dead_at: null });
+    expect(await audit()).toMatchObject([{ operator: 'grace', action: 'correct', id, note: 'by telephone' }]);
+    expect(hints).toBe(1);
+  });
+
+  it('is refused while a letter may have been accepted at the address before', async () => {
+    const id = await deadOne();
+    expect(await fix(id)).toEqual({
+      said: [expect.stringMatching(/^\S+ {2}refused: A letter of this message may have been accepted/)],
+      failure: '1 of 1 refused',
+    });
+    expect(await audit()).toEqual([]);
+  });
+
+  it('takes one address and nothing else', async () => {
+    const { failure } = await fix(await deadOne(), 'a@b, c@example.com');
+    expect(failure).toContain('one e-mail address');
+  });
+});
+
+describe('redrive', () => {
+  it('counts what matches and does nothing, unless it is told to', async () => {
+    await dead(3);
+    await dead(2, 'outcome_unknown');
+    expect(await cli('redrive')).toEqual(
+      saying(
+        'match: 5, of which 2 are left alone, outcome unknown',
+        'Nothing was done. To put them back add: --yes',
+      ),
+    );
+    expect(await cli('redrive', '--reason', 'poison')).toEqual(saying('match: 0', 'Nothing to put back.'));
+    expect(await cli('redrive', 'show')).toEqual(saying('There has been no redrive.'));
+  });
+
+  it('begins what the relay carries on, shows it, is one at a time, and is cancelled', async () => {
+    await dead(3);
+    const begun = await cli(
+      'redrive',
+      '--reason',
+      'refused',
+      '--yes',
+      '--canary',
+      '2',
+      '--rate',
+      '5',
+      '--as',
+      'grace',
+    );
+    expect(begun.said).toEqual(['match: 3', expect.stringMatching(/^begun: [0-9a-f-]{36}\. /)]);
+    const id = begun.said[1]?.slice(7, 43);
+    expect(await stepRedrive(world.db)).toBe(2);
+    expect(await cli('redrive', 'show')).toEqual(
+      saying(
+        `${id}  first ones  2 of 3 put back; of the last ones 0 accepted, 0 dead again, 2 on their way  by grace`,
+      ),
+    );
+    expect((await cli('redrive', '--yes')).failure).toBe(`a redrive is under way already: ${id}`);
+    expect(await cli('redrive', 'cancel')).toEqual(saying(`cancelled: ${id}`));
+    expect((await cli('redrive', 'cancel')).failure).toBe('no redrive is under way');
+  });
+
+  it.each([
+    ['--since', 'yesterday', 'A time is written as'],
+    ['--until', '2026-13-01T00:00:00Z', 'A time is written as'],
+    ['--canary', '0', 'A whole number from 1 to 1000'],
+    ['--rate', '1001', 'A whole number from 1 to 1000'],
+    ['--reason', 'bored', 'Allowed choices'],
+  ])('does not take %s %s', async (option, value, words) => {
+    await dead(1);
+    expect((await cli('redrive', option, value, '--yes')).failure).toContain(words);
+    expect(await stepRedrive(world.db)).toBeUndefined();
   });
 });
 
