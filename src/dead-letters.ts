@@ -19,6 +19,7 @@ import {
   confirmSent,
   correctRecipient,
   type DeadLetter,
+  deadCounts,
   deadGroups,
   deadLetters,
   discardMessage,
@@ -30,13 +31,13 @@ import {
 import {
   CANARY,
   cancelRedrive,
-  countMatching,
   findRedrives,
   LARGEST_CANARY,
   MOST_PER_SECOND,
   PER_SECOND,
   type Redrive,
   startRedrive,
+  tallyOf,
 } from './redrives.ts';
 import { DEAD_REASONS } from './schema.ts';
 
@@ -151,7 +152,7 @@ export function createProgram(openDesk: () => DeadLetterDesk, say: (line: string
       const { db } = openDesk();
       const { reason = null, type = null, since = null, until = null } = options;
       const filter = { reason, type, since, until };
-      const { matched, retriable } = await countMatching(db, filter);
+      const { matched, retriable } = tallyOf(await deadCounts(db, filter));
       const left = matched - retriable;
       say(`match: ${matched}${left > 0 ? `, of which ${left} are left alone, outcome unknown` : ''}`);
       if (!options.yes)

@@ -922,12 +922,14 @@ export function matching({ reason, type, since, until }: DeadFilter, alias: stri
   return sql.join(conditions, sql` and `);
 }
 
-/** How many dead letters there are of each reason, the largest group first. */
-export async function deadCounts(
-  db: Database,
-  filter = ANY_DEAD,
-): Promise<{ readonly reason: DeadReason; readonly count: number }[]> {
-  return run<{ reason: DeadReason; count: number }>(
+export interface DeadCount {
+  readonly reason: DeadReason;
+  readonly count: number;
+}
+
+/** How many dead letters match of each reason, the largest group first. */
+export async function deadCounts(db: Database, filter = ANY_DEAD): Promise<DeadCount[]> {
+  return run<DeadCount>(
     db,
     sql`select dead_reason as reason, count(*)::int as count from outbox o where ${matching(filter, 'o')}
         group by dead_reason order by count desc, reason`,

@@ -5,7 +5,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import { type Database, run } from './database.ts';
-import { type DeadFilter, matching, putBack, retriable } from './outbox.ts';
+import { type DeadCount, type DeadFilter, matching, putBack, retriable } from './outbox.ts';
 import type { DeadReason, RedriveEnd } from './schema.ts';
 
 /** How many letters go first, and a second after them, unless somebody says otherwise; and the most of each. */
@@ -36,19 +36,19 @@ export type Started =
   | { readonly outcome: 'under_way'; readonly id: string }
   | { readonly outcome: 'nothing_matches' };
 
-/** How many dead letters match, and how many of these a retry would put back: it is refused for `outcome_unknown`. */
-export async function countMatching(
-  db: Database,
-  filter: DeadFilter,
-): Promise<{ readonly matched: number; readonly retriable: number }> {
-  const [row] = await run<{ matched: number; retriable: number }>(
-    db,
-    sql`select count(*)::int as matched, (count(*) filter (where ${retriable}))::int as retriable
-        from outbox k where ${matching(filter, 'k')}`,
-    'countMatching',
-  );
-  return row ?? { matched: 0, retriable: 0 };
+/** How many dead letters there are, and how many of these a retry would put back: it is refused for `outcome_unknown`. */
+export interface Tally {
+  readonly matched: number;
+  readonly retriable: number;
 }
+
+export const tallyOf = (counts: readonly DeadCount[]): Tally => {
+  const sum = (some: readonly DeadCount[]) => some.reduce((total, { count }) => total + count, 0);
+  return {
+    matched: sum(counts),
+    retriable: sum(counts.filter(({ reason }) => reason !== 'outcome_unknown')),
+  };
+};
 
 /** Begins a redrive of what matches and is dead now. What dies later is left alone. */
 export async function startRedrive(

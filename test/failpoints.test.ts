@@ -483,7 +483,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   answersAnew: 'asked after forty seconds without the ledger, and whatever becomes of it is an answer',
   ...Object.fromEntries(
     [
-      ...['deadLetters', 'deadCounts', 'countMatching', 'findMessage', 'findRedrives', 'letterFacts'],
+      ...['deadLetters', 'deadCounts', 'findMessage', 'findRedrives', 'letterFacts'],
       ...['frozenLetter', 'searchOrders', 'isLed', 'redriveUnderWay'],
     ].map((name) => [name, 'read for a person, who asks again']),
   ),

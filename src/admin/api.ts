@@ -7,17 +7,17 @@ import { Id, IdParams, NoQuery, problems } from '../api/schemas.ts';
 import { type Cure, type Cured, cure, putsBack, REFUSALS } from '../cures.ts';
 import type { Database } from '../database.ts';
 import { ADDRESS, NAME } from '../fields.ts';
-import { type DeadFilter, deadLetters } from '../outbox.ts';
+import { type DeadFilter, deadCounts, deadLetters } from '../outbox.ts';
 import { sendProblem } from '../problem.ts';
 import {
   CANARY,
   cancelRedrive,
-  countMatching,
   findRedrives,
   LARGEST_CANARY,
   MOST_PER_SECOND,
   PER_SECOND,
   startRedrive,
+  tallyOf,
 } from '../redrives.ts';
 import { DEAD_REASONS, REDRIVE_ENDS } from '../schema.ts';
 import { filterOf, LONGEST_NOTE, positionText } from './forms.ts';
@@ -126,12 +126,12 @@ export const deskApiRoutes: FastifyPluginAsyncTypebox<{
       const { filter, after } = filterOf(query);
       const [page, counts] = await Promise.all([
         deadLetters(db, { filter, limit: limit + 1, ...(after ? { after } : {}) }),
-        countMatching(db, filter),
+        deadCounts(db, filter),
       ]);
       const shown = page.slice(0, limit);
       const last = shown.at(-1);
       return {
-        ...counts,
+        ...tallyOf(counts),
         deadLetters: shown.map(({ id, orderId, type, run, at, reason, answer, attempts }) => ({
           ...{ id, orderId, type, run, deadAt: at, reason, answer, calls: attempts },
         })),

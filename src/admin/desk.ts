@@ -9,7 +9,7 @@ import { UUID } from '../fields.ts';
 import { currentHold } from '../holds.ts';
 import { findCustomer, findOrder, searchOrders } from '../orders.ts';
 import { deadCounts, deadLetters, findMessage, frozenLetter, isLed, letterFacts } from '../outbox.ts';
-import { cancelRedrive, countMatching, findRedrives, startRedrive } from '../redrives.ts';
+import { cancelRedrive, findRedrives, startRedrive, tallyOf } from '../redrives.ts';
 import { deadLettersPage } from './dead-letters.ts';
 import * as forms from './forms.ts';
 import { count } from './page.ts';
@@ -71,17 +71,18 @@ export async function deskRoutes(app: FastifyInstance, { db, onStaged }: DeskPar
 
   app.get('/dead-letters', hidden, async (request, reply) => {
     const { filter, after } = forms.filterOf(request.query);
-    const [letters, counts, matched, redrives] = await Promise.all([
+    const [letters, counts, matching, redrives] = await Promise.all([
       deadLetters(db, { filter, limit: PAGE_OF_LETTERS + 1, ...(after ? { after } : {}) }),
       deadCounts(db),
-      countMatching(db, filter),
+      forms.isNarrow(filter) ? deadCounts(db, filter) : null, // else they are among the others
       findRedrives(db, { limit: 5 }),
     ]);
+    const matched = matching ?? counts.filter(({ reason }) => (filter.reason ?? reason) === reason);
     const shown = { letters: letters.slice(0, PAGE_OF_LETTERS), more: letters.length > PAGE_OF_LETTERS };
     return send(
       reply,
       deadLettersPage({
-        ...{ filter, counts, ...matched, ...shown, redrives },
+        ...{ filter, counts, ...tallyOf(matched), ...shown, redrives },
         ...{ acts: request.role === 'operator', told: told(request) },
       }),
     );

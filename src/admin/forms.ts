@@ -122,6 +122,10 @@ export function filterOf(query: unknown): { filter: DeadFilter; after?: Position
   };
 }
 
+/** Whether it asks for more than a reason. */
+export const isNarrow = ({ type, since, until }: DeadFilter): boolean =>
+  type !== null || since !== null || until !== null;
+
 /** A time as browsers send it, which knows no zone: UTC, as everything here. */
 function instantOf(text: unknown): string | null {
   if (typeof text !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?Z?$/.test(text))
