@@ -1,6 +1,6 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hasBrowser, openBrowser, screenshot } from './support/browser.ts';
+import { hasBrowser, manners, openBrowser, screenshot } from './support/browser.ts';
 import { until } from './support/until.ts';
 import { openWeb } from './support/web.ts';
 import { openWorld, type World } from './support/world.ts';
@@ -9,9 +9,7 @@ describe.skipIf(!hasBrowser)('an operator in a browser', () => {
   let world: World;
   let browser: Browser;
   let url: string;
-  /** What the browser complained about, and hosts that it turned to. */
-  const complaints: string[] = [];
-  const hosts = new Set<string>();
+  const { watch, complaints, strangers } = manners();
 
   beforeAll(async () => {
     world = await openWorld();
@@ -34,11 +32,7 @@ describe.skipIf(!hasBrowser)('an operator in a browser', () => {
   }
 
   async function openPage(context: BrowserContext): Promise<Page> {
-    const page = await context.newPage();
-    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('request', (request) => hosts.add(new URL(request.url()).host));
-    return page;
+    return watch(await context.newPage());
   }
 
   it('sees a dead letter with its reason, clicks Retry, and the letter is accepted', async () => {
@@ -91,7 +85,7 @@ describe.skipIf(!hasBrowser)('an operator in a browser', () => {
   });
 
   it('is shown nothing from other hosts, and the browser has nothing to complain about', () => {
-    expect([...hosts].filter((host) => !host.startsWith('127.0.0.1:'))).toEqual([]);
+    expect(strangers()).toEqual([]);
     expect(complaints).toEqual([]);
   });
 });

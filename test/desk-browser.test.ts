@@ -11,14 +11,17 @@ import { ANY_DEAD } from '../src/outbox.ts';
 import { startRedrive } from '../src/redrives.ts';
 import { createMonitor } from '../workers/monitor.ts';
 import type { Relay } from '../workers/relay.ts';
-import { hasBrowser, openBrowser, screenshot } from './support/browser.ts';
+import { hasBrowser, manners, openBrowser, screenshot } from './support/browser.ts';
 import { stageDead } from './support/rows.ts';
 import { until } from './support/until.ts';
 import { openWeb } from './support/web.ts';
 import { openWorld, RIGHT_CLOCK, type World } from './support/world.ts';
 
 const HOSTILE = '</td><script>alert(1)</script><img src=x onerror=alert(2)>\u202e';
-const REFUSAL = { statusCode: 422, name: 'validation_error', message: `Invalid \`to\` field. ${HOSTILE}` };
+const refusal = (words: string) => ({
+  status: 422,
+  body: { statusCode: 422, name: 'validation_error', message: `Invalid \`to\` field. ${words}` },
+});
 
 describe.skipIf(!hasBrowser)('an operator who was woken', () => {
   let world: World;
@@ -26,9 +29,7 @@ describe.skipIf(!hasBrowser)('an operator who was woken', () => {
   let browser: Browser;
   let url: string;
   const alerts: Alert[] = [];
-  /** What the browser complained about, dialogs that opened, and hosts that it turned to. */
-  const complaints: string[] = [];
-  const hosts = new Set<string>();
+  const { watch, complaints, strangers } = manners();
 
   beforeAll(async () => {
     world = await openWorld({ VIEWER_USERNAME: 'viewer', VIEWER_PASSWORD: 'viewer-password' });
@@ -63,17 +64,12 @@ describe.skipIf(!hasBrowser)('an operator who was woken', () => {
       ...options,
     });
     world.onClose(() => context.close());
-    const page = await context.newPage();
-    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('dialog', (dialog) => complaints.push(`a dialog: ${dialog.message()}`));
-    page.on('request', (request) => hosts.add(new URL(request.url()).host));
-    return page;
+    return watch(await context.newPage());
   }
 
   /** A message that the provider has refused; its customer has that name. */
-  async function refused(email: string, name = 'Grace Hopper'): Promise<string> {
-    world.mailbox.intercept(() => ({ status: 422, body: REFUSAL }));
+  async function refused(email: string, name = 'Grace Hopper', words = HOSTILE): Promise<string> {
+    world.mailbox.intercept(() => refusal(words));
     const orderId = await world.order(email, name);
     await world.untilLetter(orderId, 'dead');
     world.mailbox.intercept(null);
@@ -81,7 +77,7 @@ describe.skipIf(!hasBrowser)('an operator who was woken', () => {
   }
 
   it('follows the alert to the cause with one click, and cures it with the second', async () => {
-    const orderId = await refused('grace@exmaple.example');
+    const orderId = await refused('grace@exmaple.example', 'Grace Hopper', 'There is no such domain.');
     const watching = monitor();
     await watching.lead();
     await watching.scan();
@@ -113,7 +109,7 @@ describe.skipIf(!hasBrowser)('an operator who was woken', () => {
 
   it('retries two thousand, and it stops at the first ten when they die again', async () => {
     await stageDead(world.db, 2_000, 'refused');
-    world.mailbox.intercept(() => ({ status: 422, body: REFUSAL }));
+    world.mailbox.intercept(() => refusal(HOSTILE));
     const page = await openPage('operator');
     await page.goto(`${url}/admin/dead-letters?reason=refused`);
     await page.getByText('Retry all 2,000 that match').click();
@@ -172,7 +168,7 @@ describe.skipIf(!hasBrowser)('an operator who was woken', () => {
   );
 
   it('was shown nothing from other hosts, no dialog, and the browser had nothing to complain about', () => {
-    expect([...hosts].filter((host) => !host.startsWith('127.0.0.1:'))).toEqual([]);
+    expect(strangers()).toEqual([]);
     expect(complaints).toEqual([]);
   });
 });

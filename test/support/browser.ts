@@ -33,6 +33,30 @@ export async function openBrowser(): Promise<Browser> {
   });
 }
 
+/** What pages are not to do: complain, open dialogs, turn to other hosts. */
+export interface Manners {
+  readonly complaints: readonly string[];
+  /** Those that were turned to, but for this machine. */
+  strangers(): string[];
+  watch(page: Page): Page;
+}
+
+export function manners(): Manners {
+  const complaints: string[] = [];
+  const hosts = new Set<string>();
+  return {
+    complaints,
+    strangers: () => [...hosts].filter((host) => !host.startsWith('127.0.0.1:')),
+    watch(page) {
+      page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+      page.on('pageerror', (error) => complaints.push(error.message));
+      page.on('dialog', (dialog) => complaints.push(`a dialog: ${dialog.message()}`));
+      page.on('request', (request) => hosts.add(new URL(request.url()).host));
+      return page;
+    },
+  };
+}
+
 export async function screenshot(page: Page, name: string): Promise<void> {
   mkdirSync(SCREENSHOTS, { recursive: true });
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
