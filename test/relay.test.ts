@@ -101,7 +101,11 @@ async function endJobs(count: number, end: JobEnd): Promise<void> {
     ended += 1;
     return end;
   });
-  await until(() => ended === count, 'the end of all jobs');
+  // And that Redis knows of it: closing waits for so long and no longer.
+  await until(
+    async () => ended === count && (await world.redis.llen(key('active'))) === 0,
+    'the end of all jobs',
+  );
   await consumer.close();
 }
 
