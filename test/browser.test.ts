@@ -50,6 +50,7 @@ describe.skipIf(!hasBrowser)('an operator in a browser', () => {
     const page = await openPage(context);
     await page.goto(`${url}/admin/queues/queue/order-notifications?status=failed`);
     await page.getByText('refused: validation_error').first().waitFor();
+    await page.locator(`a[href^="/admin/orders/${orderId}#"]`).first().waitFor(); // the way to its story
     await screenshot(page, 'dashboard');
 
     // The buttons of a job have no names; Retry is the first of them.

@@ -480,10 +480,12 @@ describe('what befalls an envelope', () => {
     answering(SERVER_ERROR);
     await handleAll(await crowd(8));
     mailbox.clear();
-    for (let times = 0; times < 3; times += 1) await handleAll(await crowd(9));
-    const sizes = bodies().map((body) => [JSON.parse(body)].flat().length);
-    expect(sizes[0]).toBe(4);
-    expect(Math.max(...sizes)).toBe(9);
+    // Those that are left over may overtake it.
+    const largest = () => Math.max(...bodies().map((body) => [JSON.parse(body)].flat().length));
+    await handleAll(await crowd(9));
+    expect(largest()).toBe(4);
+    for (let times = 0; times < 2; times += 1) await handleAll(await crowd(9));
+    expect(largest()).toBe(9);
   });
 
   it('is settled although the ledger was away for a moment: a refusal that is forgotten is an unknown outcome', async () => {
