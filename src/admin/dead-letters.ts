@@ -89,7 +89,7 @@ function list({ filter, letters, more, acts }: DeadLettersView): Markup {
     ),
   );
   return html`<form method="post" action="/admin/dead-letters/retry">
-<div class="wide"><table>
+<div class="wide" tabindex="0"><table>
 <thead><tr>${acts ? html`<th scope="col"><span class="unseen">Retry</span></th>` : ''}<th scope="col">Dead since</th><th scope="col">Reason</th><th scope="col">Type</th><th scope="col">To</th><th scope="col" class="number">Calls</th><th scope="col">Story</th></tr></thead>
 <tbody>
 ${letters.map((letter) => row(letter, acts))}

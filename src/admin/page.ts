@@ -85,7 +85,7 @@ a { color: var(--link); } .skip { position: absolute; left: -9999px; } .skip:foc
 .id { font: 13px/1.5 ui-monospace, Menlo, Consolas, monospace; color: var(--quiet); } h1 .id { font-size: inherit; color: inherit; } p.id { margin: 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 16px; } dt { color: var(--quiet); } dd { margin: 0; }
 section { border-top: 1px solid var(--rule); padding: 8px 0 16px; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: 14px; } td, th { text-align: left; padding: 6px 16px 6px 0; vertical-align: top; }
+.wide { overflow-x: auto; } .wide td, .wide th { overflow-wrap: break-word; } table { border-collapse: collapse; width: 100%; font-size: 14px; } td, th { text-align: left; padding: 6px 16px 6px 0; vertical-align: top; }
 th { color: var(--quiet); font-weight: 400; border-bottom: 1px solid var(--rule); } tbody tr + tr td { border-top: 1px solid var(--rule); } .number { text-align: right; white-space: nowrap; } .time, time { color: var(--quiet); white-space: nowrap; font-variant-numeric: tabular-nums; } td.time { width: 1%; }
 .quiet { color: var(--quiet); }
 .badge { font-size: 13px; font-weight: 600; padding: 2px 8px; border-radius: 10px; background: var(--plain); white-space: nowrap; }

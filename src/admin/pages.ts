@@ -58,7 +58,7 @@ export function searchPage(words: string, orders: readonly OrderLine[]): string 
     body: html`
 <h1>Found: ${count(orders.length, 'order')}</h1>
 <p class="quiet">For ${bidirectional(words || '–')}. Ids and addresses are looked for whole, and the newest orders shown, 50 at most.</p>
-<div class="wide"><table><tbody>
+<div class="wide" tabindex="0"><table><tbody>
 ${orders.map(
   ({ id, status, createdAt, customer, dead }) =>
     html`<tr><td>${moment(createdAt)}</td><td><a class="id" href="/admin/orders/${id}">${id}</a></td><td>${badge(status)} ${dead > 0 ? badge('dead') : ''}</td><td>${bidirectional(customer)}</td></tr>`,

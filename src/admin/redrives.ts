@@ -30,7 +30,7 @@ export function redrivePage(redrive: Redrive, acts: boolean, watched: boolean, t
     ? ENDS[ended]
     : passedAt
       ? `${perSecond.toLocaleString('en')} a second follow the first ones, never more than ten seconds ahead of the letters.`
-      : `The first ${canary === 1 ? 'one is' : `${canary.toLocaleString('en')} are`} on the way. When four in five are accepted the others follow.`;
+      : `The first ${canary === 1 ? 'one goes' : `${canary.toLocaleString('en')} go`} ahead. When four in five are accepted the others follow.`;
   return page({
     ...{ title: 'Redrive', here: 'dead letters', told: told ?? null },
     body: html`

@@ -35,7 +35,7 @@ ${order.notifications.map((notification) =>
   ),
 )}
 <h2>Items</h2>
-<div class="wide"><table>
+<div class="wide" tabindex="0"><table>
 <thead><tr><th scope="col">Item</th><th scope="col">SKU</th><th scope="col" class="number">Quantity</th><th scope="col" class="number">Price</th></tr></thead>
 <tbody>
 ${order.items.map(
@@ -54,7 +54,7 @@ function letterSection(notification: Notification, letter: LetterFacts | undefin
 <h3>${type} ${badge(status)}${reason ? html` <span class="quiet">${reason}</span>` : ''}</h3>
 <p class="id">${id}</p>
 ${letter ? facts(letter, acts) : ''}
-<div class="wide"><table aria-label="What happened">
+<div class="wide" tabindex="0"><table aria-label="What happened">
 <tbody>
 ${timeline.map(
   ({ at, event, reason: why, by }) =>
