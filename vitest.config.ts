@@ -24,7 +24,7 @@ export default defineConfig({
     reporters: ['default', './test/support/verdict.ts'],
     testTimeout: 240_000,
     hookTimeout: 240_000,
-    maxWorkers: 3,
+    maxWorkers: 2,
     projects: [
       { extends: true, test: { name: 'static', include: STATIC } },
       { extends: true, test: { name: 'pure', include: PURE } },
